@@ -1,0 +1,132 @@
+/**
+ * Pieces that the configuration schemas of several plugins share. Addresses come out canonical; an empty text is unset
+ * where Go's plugins take it so.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import * as Schema from "effect/Schema";
+import * as SchemaGetter from "effect/SchemaGetter";
+import * as SchemaIssue from "effect/SchemaIssue";
+import { canonicalCidr, canonicalIp } from "./cidr.ts";
+import { parseMac } from "./mac.ts";
+
+/** What a text is read with: null refuses it, with `expected` saying what would be right. */
+type Read = (text: string) => string | null;
+
+const readText = (read: Read, expected: string) => (text: string): Effect.Effect<string, SchemaIssue.Issue> => {
+  const value = read(text);
+  return value === null ? Effect.fail(new SchemaIssue.InvalidValue({ expected })) : Effect.succeed(value);
+};
+
+/** A text that `read` makes canonical. */
+const text = (read: Read, expected: string) =>
+  Schema.String.pipe(
+    Schema.decodeTo(Schema.String, {
+      decode: SchemaGetter.transformEffect(readText(read, expected)),
+      encode: SchemaGetter.passthrough(),
+    }),
+  );
+
+/** As `text`, for a key that may be absent; an empty text counts as absent. */
+const optionalText = (read: Read, expected: string) =>
+  Schema.optionalKey(Schema.String).pipe(
+    Schema.decodeTo(Schema.optionalKey(Schema.String), {
+      decode: SchemaGetter.transformOptionalEffect((found: Option.Option<string>) =>
+        Option.isNone(found) || found.value === ""
+          ? Effect.succeed(Option.none<string>())
+          : Effect.asSome(readText(read, expected)(found.value))
+      ),
+      encode: SchemaGetter.passthrough(),
+    }),
+  );
+
+/** Rewrites `address` or `address/prefix` canonically. */
+const canonicalIpOrCidr: Read = (value) => value.includes("/") ? canonicalCidr(value) : canonicalIp(value);
+
+const CIDR = "an address with a prefix length, such as 10.1.0.0/16";
+const IP = "an IP address, such as 10.1.0.1";
+const MAC = "an Ethernet address, such as 02:00:00:00:00:01";
+
+/** `10.1.2.3/16`: host bits are kept. */
+export const CidrString = text(canonicalCidr, CIDR);
+
+/** `10.1.2.3` or `fd00::1`. */
+export const IpString = text(canonicalIp, IP);
+
+/** An address that may have a prefix, as capability `ips` has it. */
+export const IpOrCidrString = text(canonicalIpOrCidr, `${IP} or 10.1.0.1/16`);
+
+/** An Ethernet address in any of its forms. */
+export const MacString = text(parseMac, MAC);
+
+/** A key with an address; absent and empty both mean unset, and come out absent. */
+export const OptionalIp = optionalText(canonicalIp, IP);
+
+/** A key with an address and prefix; absent and empty both mean unset, and come out absent. */
+export const OptionalCidr = optionalText(canonicalCidr, CIDR);
+
+/** A key with an Ethernet address; absent and empty both mean unset, and come out absent. */
+export const OptionalMac = optionalText(parseMac, MAC);
+
+/** A whole number from `minimum` to `maximum`, both included. */
+export const intBetween = (minimum: number, maximum: number) =>
+  Schema.Int.check(
+    Schema.isBetween({ minimum, maximum }, { expected: `a whole number from ${minimum} to ${maximum}` }),
+  );
+
+/** Highest 32-bit unsigned number, the bound of what the kernel takes for metrics, tables and MTUs. */
+const MAX_U32 = 0xffff_ffff;
+
+/** A whole number the kernel takes for a u32. */
+export const Uint32 = intBetween(0, MAX_U32);
+
+/** A boolean key, false when absent. */
+export const Flag = Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false)));
+
+/** A text key with a default for when it is absent. */
+export const stringOr = (value: string) => Schema.String.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)));
+
+/** A whole number key with a default for when it is absent. */
+export const intOr = (value: number, minimum = Number.MIN_SAFE_INTEGER, maximum = Number.MAX_SAFE_INTEGER) =>
+  intBetween(minimum, maximum).pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)));
+
+/** A list key, empty when absent. */
+export const listOf = <A, E>(item: Schema.Codec<A, E>) =>
+  Schema.Array(item).pipe(Schema.withDecodingDefaultKey(Effect.succeed<readonly E[]>([])));
+
+const Texts = Schema.optionalKey(Schema.Array(Schema.String));
+
+/** Name service settings of a configuration and of a result. */
+export const DnsConfig = Schema.Struct({
+  nameservers: Texts,
+  domain: Schema.optionalKey(Schema.String),
+  search: Texts,
+  options: Texts,
+});
+
+/** A route of a configuration: `dst` a prefix, `gw` the next hop. */
+export const RouteConfig = Schema.Struct({
+  dst: CidrString,
+  gw: OptionalIp,
+  mtu: Schema.optionalKey(Uint32),
+  advmss: Schema.optionalKey(Uint32),
+  priority: Schema.optionalKey(Uint32),
+  table: Schema.optionalKey(Uint32),
+  scope: Schema.optionalKey(intBetween(0, 255)),
+});
+
+/** host-local's range: addresses of one subnet, with defaults for what is left out. */
+export const RangeConfig = Schema.Struct({
+  subnet: CidrString,
+  rangeStart: OptionalIp,
+  rangeEnd: OptionalIp,
+  gateway: OptionalIp,
+});
+
+/** A range set: one address is given out per set. */
+export const RangeSetConfig = Schema.Array(RangeConfig);
+
+/** host-local's `ranges`, and the capability `ipRanges`. */
+export const RangeSetsConfig = Schema.Array(RangeSetConfig);

@@ -1,0 +1,52 @@
+/**
+ * CNI error objects and their codes (CNI spec 1.1.0, section 5, "Error").
+ *
+ * @module
+ */
+import * as Data from "effect/Data";
+
+/** The codes of CNI spec 1.1.0, section 5; `INVALID_NETNS` and `INTERNAL` are Go libcni's (`pkg/types/types.go`). */
+export const CniCode = {
+  INCOMPATIBLE_VERSION: 1,
+  UNSUPPORTED_FIELD: 2,
+  UNKNOWN_CONTAINER: 3,
+  INVALID_ENVIRONMENT: 4,
+  IO_FAILURE: 5,
+  DECODING_FAILURE: 6,
+  INVALID_NETWORK_CONFIG: 7,
+  INVALID_NETNS: 8,
+  TRY_AGAIN_LATER: 11,
+  PLUGIN_NOT_AVAILABLE: 50,
+  LIMITED_CONNECTIVITY: 51,
+  /** First code of the plugin's own range: the attachment is not in a state that allows the verb. */
+  WRONG_STATE: 100,
+  /** CHECK found that the host differs from what ADD made. */
+  DRIFTED: 101,
+  /** An address or a port is taken, or a pool is exhausted. */
+  RESOURCE_TAKEN: 102,
+  INTERNAL: 999,
+} as const;
+
+/** What is printed on stdout when a verb fails: `code` 0..999, `msg` one sentence, `details` what would be right. */
+export interface CniFailure {
+  readonly code: number;
+  readonly msg: string;
+  readonly details?: string;
+}
+
+/**
+ * A verb was refused before anything was changed: bad input, a wrong state, or a resource somebody else holds.
+ *
+ * @example
+ * ```ts
+ * import { CniCode, Refused } from "./failure.ts";
+ * const refused = new Refused({ code: CniCode.INVALID_NETWORK_CONFIG, msg: 'Cannot use "mtu": -1 is below 0' });
+ * if (refused.message !== 'Cannot use "mtu": -1 is below 0') throw new Error(refused.message);
+ * ```
+ */
+export class Refused extends Data.TaggedError("Refused")<CniFailure> {
+  /** The failure's `msg`, followed by its `details` where it has any. */
+  override get message(): string {
+    return this.details ? `${this.msg}; ${this.details}` : this.msg;
+  }
+}

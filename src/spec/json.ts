@@ -1,0 +1,11 @@
+/** JSON as CNI exchanges it. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+
+/** A JSON object with any keys: network configurations are open (CNI spec 1.1.0, section 1). */
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+/** Tells an object from `null`, arrays and scalars. */
+export const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

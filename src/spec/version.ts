@@ -1,0 +1,103 @@
+/**
+ * Versions of the CNI specification: grammar, order, and which one a network list selects.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect";
+import { CniCode, Refused } from "./failure.ts";
+import type { Json } from "./json.ts";
+
+/** Every released version, lowest first. */
+export const VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
+
+/** A released version. */
+export type SpecVersion = typeof VERSIONS[number];
+
+/** The version we speak ourselves. */
+export const LATEST: SpecVersion = "1.1.0";
+
+/** What an absent or empty `cniVersion` means. */
+export const DEFAULT_VERSION: SpecVersion = "0.1.0";
+
+/** Whether a text is exactly a released version. */
+export const isSpecVersion = (version: string): version is SpecVersion =>
+  VERSIONS.some((released) => released === version);
+
+/** Major, minor and patch. */
+export type VersionParts = readonly [major: number, minor: number, patch: number];
+
+/** One to three integers separated by dots, missing parts are 0, the empty text is 0.1.0; null for anything else. */
+export function parseVersion(version: string): VersionParts | null {
+  const parts = (version === "" ? DEFAULT_VERSION : version).split(".");
+  if (parts.length > 3 || !parts.every((part) => /^[+-]?\d+$/.test(part))) return null;
+  return [Number(parts[0]), Number(parts[1] ?? 0), Number(parts[2] ?? 0)];
+}
+
+const compareParts = (a: VersionParts, b: VersionParts): number => a[0] - b[0] || a[1] - b[1] || a[2] - b[2];
+
+/**
+ * Whether version `a` is `b` or later, by number and not by text. False when either is no version.
+ *
+ * @example
+ * ```ts
+ * import { atLeast } from "./version.ts";
+ * if (!atLeast("1.10.0", "1.9.0") || atLeast("", "0.2.0")) throw new Error("numbers, not texts; empty is 0.1.0");
+ * ```
+ */
+export function atLeast(a: string, b: string): boolean {
+  const left = parseVersion(a), right = parseVersion(b);
+  return left !== null && right !== null && compareParts(left, right) >= 0;
+}
+
+const GRAMMAR = "a version such as 1.1.0";
+
+/** `what` begins the sentence: `Cannot use` or `Cannot load "lab.conflist":`. */
+const refuse = (what: string, key: string, value: Json, rule: string): Effect.Effect<never, Refused> =>
+  Effect.fail(
+    new Refused({
+      code: CniCode.DECODING_FAILURE,
+      msg: `${what} "${key}": ${JSON.stringify(value)} is not ${rule}`,
+    }),
+  );
+
+/** The greatest of `cniVersions` and a non-empty `cniVersion` that is not above 1.1.0. */
+const greatest = Effect.fnUntraced(function* (own: string, cniVersions: readonly Json[], what: string) {
+  if (parseVersion(own) === null) return yield* refuse(what, "cniVersion", own, GRAMMAR);
+  const entries = yield* Effect.forEach(
+    cniVersions,
+    (version, index) =>
+      typeof version === "string" && parseVersion(version) !== null
+        ? Effect.succeed(version)
+        : refuse(what, `cniVersions[${index}]`, version, GRAMMAR),
+  );
+  const known = (own === "" ? entries : [...entries, own]).filter((version) => atLeast(LATEST, version));
+  return known.reduce((best, version) => atLeast(best, version) ? best : version, known[0] ?? own);
+});
+
+/**
+ * The version a list selects out of its `cniVersion` and `cniVersions`: the greatest that is not above 1.1.0, as it is
+ * written. Without `cniVersions` that is `cniVersion`, unchecked; an empty set leaves `cniVersion` selected. Refused
+ * (code 6) when either has the wrong type or an entry is no version; `source` is the file the message names.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect";
+ * import { selectVersion } from "./version.ts";
+ * const selected = Effect.runSync(selectVersion("9.0.0", ["0.4.0", "1.0.0"]));
+ * if (selected !== "1.0.0") throw new Error(selected);
+ * ```
+ */
+export function selectVersion(
+  cniVersion: Json | undefined,
+  cniVersions: Json | undefined,
+  source?: string,
+): Effect.Effect<string, Refused> {
+  const what = source === undefined ? "Cannot use" : `Cannot load "${source}":`;
+  if (cniVersion !== undefined && typeof cniVersion !== "string") {
+    return refuse(what, "cniVersion", cniVersion, "a string");
+  }
+  const own = cniVersion ?? "";
+  if (cniVersions === undefined) return Effect.succeed(own);
+  if (!Array.isArray(cniVersions)) return refuse(what, "cniVersions", cniVersions, "an array of strings");
+  return greatest(own, cniVersions, what);
+}
