@@ -1,0 +1,127 @@
+/** Ops and events as a person reads them: one line each. */
+import type { NftCommand, NftElement, NftField } from "../effects/kernel/nft.ts";
+import type { Op, Side } from "../effects/kernel/op.ts";
+import type { AttachmentEvent } from "./event.ts";
+
+const where = (side: Side): string => (side === "host" ? "on the host" : "in the container");
+
+const pairs = (settings: object): string =>
+  Object.entries(settings).map(([key, value]) => `${key} ${value === null ? "none" : value}`).join(", ");
+
+const optional = (word: string, value: string | number | undefined): string =>
+  value === undefined ? "" : ` ${word} ${value}`;
+
+const field = (f: NftField): string => `${Object.values(f)[0]}`;
+
+function element({ table, set, key, value }: NftElement): string {
+  const to = value === undefined
+    ? ""
+    : `verdict` in value
+    ? ` : ${value.verdict}${"chain" in value ? ` ${value.chain}` : ""}`
+    : ` : ${value.map(field).join(" . ")}`;
+  return `${table} ${set} { ${key.map(field).join(" . ")}${to} }`;
+}
+
+function nftCommand(command: NftCommand): string {
+  if ("remove" in command) return `remove ${element(command)}`;
+  switch (command.add) {
+    case "element":
+      return `add ${element(command)}`;
+    case "table":
+      return `add table ${command.family} ${command.table}`;
+    case "chain":
+      return `add chain ${command.chain}`;
+    case "set":
+      return `add set ${command.set}`;
+    case "rule":
+      return `add a rule to ${command.chain}`;
+  }
+}
+
+function link(op: Extract<Op, { op: "link.create" }>): string {
+  const master = optional("in", op.master);
+  if (op.link.kind === "bridge") return `bridge ${op.name} ${where(op.on)}`;
+  return `veth ${op.name} ${where(op.on)}${master}, its peer ${op.link.peer.name} ${where(op.link.peer.on)}`;
+}
+
+/** One line that says what the op does, in the words of ip(8) and nft(8). */
+export function describeOp(op: Op): string {
+  switch (op.op) {
+    case "link.create":
+      return `create ${link(op)}`;
+    case "link.set":
+    case "port.set":
+      return `set ${pairs(op.set)} of ${op.name} ${where(op.on)}`;
+    case "link.delete":
+      return `delete link ${op.name} ${where(op.on)}`;
+    case "vlan.add":
+    case "vlan.delete": {
+      const vids = op.vlans.map(({ vid, to }) => (to === undefined ? `${vid}` : `${vid}-${to}`)).join(", ");
+      return `${op.op === "vlan.add" ? "add" : "delete"} VLAN ${vids} of port ${op.name}`;
+    }
+    case "address.add":
+      return `add ${op.address} to ${op.link} ${where(op.on)}`;
+    case "address.remove":
+      return `remove ${op.address} from ${op.link} ${where(op.on)}`;
+    case "route.add":
+    case "route.remove": {
+      const verb = op.op === "route.add" ? "add" : "remove";
+      return `${verb} route ${op.dst}${optional("via", op.gw)} dev ${op.link}${optional("table", op.table)} ${
+        where(op.on)
+      }`;
+    }
+    case "neighbour.add":
+      return `add neighbour ${op.ip} lladdr ${op.mac} to ${op.link} ${where(op.on)}`;
+    case "neighbour.remove":
+      return `remove neighbour ${op.ip} from ${op.link} ${where(op.on)}`;
+    case "sysctl.write":
+      return `write ${op.value} to ${op.key} ${where(op.on)}`;
+    case "nft.apply":
+      return op.commands.map(nftCommand).join("; ");
+    case "conntrack.flush":
+      return `forget ${op.protocol} connections to port ${op.port}${optional("of", op.address)}`;
+    case "lease.reserve":
+      return `reserve ${op.want ?? "an address"} in ${op.pool}`;
+    case "lease.release":
+      return `release what ${op.owner.containerId}/${op.owner.ifName} holds in ${op.pool}`;
+    case "plugin.invoke":
+      return `run ${op.command} of ${op.plugin}`;
+  }
+}
+
+/** One line that says what happened. */
+export function describeEvent(event: AttachmentEvent): string {
+  switch (event.type) {
+    case "ADD":
+      return `ADD for ${event.netns.path}`;
+    case "CHECK":
+    case "DEL":
+      return event.type;
+    case "effect.intended":
+      return `about to ${describeOp(event.op)}${event.undo === null ? "" : `; to undo: ${describeOp(event.undo)}`}`;
+    case "effect.applied":
+      return `#${event.id} done${event.value === undefined ? "" : ` ${JSON.stringify(event.value)}`}`;
+    case "effect.failed":
+      return `#${event.id} failed: ${event.error.msg}`;
+    case "undo.applied":
+      return `#${event.id} undone`;
+    case "undo.failed":
+      return `#${event.id} could not be undone: ${event.error.msg}`;
+    case "add.succeeded":
+      return `ADD succeeded: ${(event.result.ips ?? []).map(({ address }) => address).join(", ") || "no address"}`;
+    case "add.failed":
+      return `ADD failed: ${event.error.msg}`;
+    case "check.passed":
+      return "CHECK passed";
+    case "check.drifted":
+      return `CHECK found: ${event.findings.join("; ")}`;
+    case "del.succeeded":
+      return "DEL succeeded: nothing is left";
+    case "del.failed":
+      return `DEL failed: ${event.error.msg}`;
+    case "command.abandoned":
+      return `process ${event.pid} died before it had finished`;
+    case "host.rebooted":
+      return `the host was rebooted (boot ${event.from} is over)`;
+  }
+}

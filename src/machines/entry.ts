@@ -1,0 +1,61 @@
+/**
+ * The undo stack of a stream as a pure value: one entry for each op that was intended and not yet undone.
+ */
+import type { Op, OpName } from "../effects/kernel/op.ts";
+import type { CniFailure } from "../spec/failure.ts";
+
+/** An op the stream has performed, oldest first in the stack. */
+export interface Entry {
+  readonly id: number;
+  readonly op: Op;
+  /** Null where nothing must be undone: covered and shared ops. */
+  readonly undo: Op | null;
+  /** "in doubt": intended, and no outcome was written. It may have happened, so it is undone like an applied one. */
+  readonly outcome: "in doubt" | "applied" | "failed";
+  /** What the op answered, for example the lease. */
+  readonly value?: unknown;
+  /** Why the last attempt to undo it failed. */
+  readonly undoError?: CniFailure;
+}
+
+const isOp = (op: Op, name: OpName): boolean => op.op === name;
+
+/** Puts an intended op on the stack. */
+export const intended = (stack: readonly Entry[], id: number, op: Op, undo: Op | null): readonly Entry[] => [
+  ...stack,
+  { id, op, undo, outcome: "in doubt" },
+];
+
+/** Notes that the op with this id has happened. */
+export const applied = (stack: readonly Entry[], id: number, value: unknown): readonly Entry[] =>
+  stack.map((entry) =>
+    entry.id !== id ? entry : { ...entry, outcome: "applied" as const, ...(value === undefined ? {} : { value }) }
+  );
+
+/**
+ * Notes that the op with this id has failed. A definite failure means that nothing changed, so the entry goes;
+ * except that a failed ADD of another plugin must still be followed by its DEL (CNI spec 1.1.0, section 2, "ADD").
+ */
+export const failed = (stack: readonly Entry[], id: number): readonly Entry[] =>
+  stack.flatMap((entry) => {
+    if (entry.id !== id) return [entry];
+    return isOp(entry.op, "plugin.invoke") && entry.undo !== null ? [{ ...entry, outcome: "failed" as const }] : [];
+  });
+
+/** Takes an undone op off the stack. */
+export const undone = (stack: readonly Entry[], id: number): readonly Entry[] =>
+  stack.filter((entry) => entry.id !== id);
+
+/** Notes that undoing failed; the entry stays and is owed. */
+export const owed = (stack: readonly Entry[], id: number, error: CniFailure): readonly Entry[] =>
+  stack.map((entry) => (entry.id === id ? { ...entry, undoError: error } : entry));
+
+/** What is still to undo, last in, first out. */
+export const residue = (stack: readonly Entry[]): readonly (Entry & { readonly undo: Op })[] =>
+  stack.filter((entry): entry is Entry & { readonly undo: Op } => entry.undo !== null).toReversed();
+
+/** Whether a change outlives the boot it was made in: leases and what other plugins did; kernel state does not. */
+export const outlivesBoot = (op: Op): boolean => op.op.startsWith("lease.") || op.op === "plugin.invoke";
+
+/** What a reboot leaves of the stack. */
+export const afterReboot = (stack: readonly Entry[]): readonly Entry[] => stack.filter(({ op }) => outlivesBoot(op));

@@ -1,0 +1,71 @@
+/** Folding facts into state. */
+import { getNextTransitions, initialTransition, transition } from "xstate";
+import { attachmentName, type StreamId } from "../spec/key.ts";
+import { attachment, type Instruction, type Snapshot } from "./attachment.ts";
+import type { AttachmentEvent, Recorded } from "./event.ts";
+
+/** An event that cannot happen in this state: the history is not one of this machine. */
+export class IllegalEvent extends Error {
+  override readonly name = "IllegalEvent";
+  readonly event: AttachmentEvent;
+  readonly state: string;
+  constructor(event: AttachmentEvent, snapshot: Snapshot) {
+    const possible = [...new Set(getNextTransitions(snapshot).map(({ eventType }) => eventType))].join(", ");
+    super(`Cannot apply "${event.type}" in state "${snapshot.value}": possible there: ${possible || "nothing"}`);
+    this.event = event;
+    this.state = snapshot.value;
+  }
+}
+
+/** The state before anything has happened. */
+export const initialSnapshot: Snapshot = initialTransition(attachment)[0];
+
+const INSTRUCTIONS: ReadonlySet<string> = new Set<Instruction>(["runAdd", "runCheck", "runDel", "runUndo"]);
+const isInstruction = (type: string): type is Instruction => INSTRUCTIONS.has(type);
+
+/** The next state, and what the engine must carry out there. Throws `IllegalEvent`. */
+export function step(snapshot: Snapshot, event: AttachmentEvent): readonly [Snapshot, readonly Instruction[]] {
+  if (!snapshot.can(event)) throw new IllegalEvent(event, snapshot);
+  const [next, actions] = transition(attachment, snapshot, event);
+  return [next, actions.map(({ type }) => type).filter(isInstruction)];
+}
+
+/** The next state. Throws `IllegalEvent`. */
+export const evolve = (snapshot: Snapshot, event: AttachmentEvent): Snapshot => step(snapshot, event)[0];
+
+/** One record with the states around it. */
+export interface ReplayStep {
+  readonly record: Recorded;
+  readonly before: Snapshot;
+  readonly after: Snapshot;
+}
+
+/** A log whose events do not follow from each other. `seq` is the first that cannot have happened. */
+export class IllegalHistory extends Error {
+  override readonly name = "IllegalHistory";
+  readonly seq: number;
+  constructor(id: StreamId | null, seq: number, cause: IllegalEvent) {
+    const which = id === null ? "the log" : `"${attachmentName(id)}/${id.slot}"`;
+    super(`Cannot replay ${which}: record ${seq}: ${cause.message}`);
+    this.seq = seq;
+  }
+}
+
+/** Re-folds a log record by record. Throws `IllegalHistory` at the first record that cannot have happened. */
+export function replay(records: readonly Recorded[], id: StreamId | null = null): readonly ReplayStep[] {
+  let before = initialSnapshot;
+  return records.map((record) => {
+    try {
+      const after = evolve(before, record.event);
+      const step = { record, before, after };
+      before = after;
+      return step;
+    } catch (error) {
+      throw error instanceof IllegalEvent ? new IllegalHistory(id, record.seq, error) : error;
+    }
+  });
+}
+
+/** The state a log ends in. Throws `IllegalHistory`. */
+export const fold = (records: readonly Recorded[], id: StreamId | null = null): Snapshot =>
+  replay(records, id).at(-1)?.after ?? initialSnapshot;
