@@ -1,0 +1,27 @@
+/** Small text files outside the log and the pools: configurations, resolv.conf, libcni's result cache. */
+import * as Context from "effect/Context";
+import * as Data from "effect/Data";
+import type * as Effect from "effect/Effect";
+
+/** The file system refused. `doing` is "read", "list" or "write", `detail` the system's words. */
+export class FileError extends Data.TaggedError("FileError")<{
+  readonly doing: "read" | "list" | "write";
+  readonly path: string;
+  readonly detail: string;
+}> {
+  override get message(): string {
+    return `Cannot ${this.doing} "${this.path}": ${this.detail}`;
+  }
+}
+
+/** Implementations: `system.ts`, and an in-memory one in tests. */
+export class Files extends Context.Service<Files, {
+  /** The content, or null when there is no such file. */
+  readonly read: (path: string) => Effect.Effect<string | null, FileError>;
+  /** Names of the entries of a folder that are not folders, sorted by bytes; null when there is no such folder. */
+  readonly list: (folder: string) => Effect.Effect<readonly string[] | null, FileError>;
+  /** Replaces the file at once (temporary file and rename); makes its folder with mode 0700, the file with mode 0600. */
+  readonly write: (path: string, content: string) => Effect.Effect<void, FileError>;
+  /** Removes the file; absent is fine. */
+  readonly remove: (path: string) => Effect.Effect<void, FileError>;
+}>()("cleat/Files") {}

@@ -1,0 +1,73 @@
+/** Carries out ops. */
+import type { CreatedLink } from "../host.ts";
+import type { KernelOp, Side } from "../op.ts";
+import { flushConntrack } from "./conntrack.ts";
+import { NetlinkFailure } from "./netlink/error.ts";
+import type { OpenNetns } from "./netns.ts";
+import { applyNft } from "./nftables/apply.ts";
+import { addAddress, removeAddress } from "./rtnetlink/address.ts";
+import { createLink, deleteLink, setLink } from "./rtnetlink/link.ts";
+import { addNeighbour, removeNeighbour } from "./rtnetlink/neighbour.ts";
+import { setPort } from "./rtnetlink/port.ts";
+import { addRoute, removeRoute } from "./rtnetlink/route.ts";
+import { addVlans, deleteVlans } from "./rtnetlink/vlan.ts";
+import { writeSysctl } from "./sysctl.ts";
+
+/** The namespaces of an attachment; null for a container side that is not there. */
+export type Sides = Readonly<Record<Side, OpenNetns | null>>;
+
+/** The namespace of a side. Throws ENOENT for one that is gone, which an undo takes for done. */
+export function sideOf(sides: Sides, on: Side): OpenNetns {
+  const netns = sides[on];
+  if (netns === null) throw new NetlinkFailure("ENOENT", "there is no such network namespace");
+  return netns;
+}
+
+/** The ops that change addresses, routes, neighbours, VLANs and links through a socket alone. */
+function applyRoute({ route }: OpenNetns, op: Exclude<KernelOp, { op: "link.create" }>): void {
+  switch (op.op) {
+    case "link.set":
+      return setLink(route, op.name, op.set);
+    case "link.delete":
+      return deleteLink(route, op.name);
+    case "port.set":
+      return setPort(route, op.name, op.set);
+    case "vlan.add":
+      return addVlans(route, op.name, op.vlans);
+    case "vlan.delete":
+      return deleteVlans(route, op.name, op.vlans);
+    case "address.add":
+      return addAddress(route, op);
+    case "address.remove":
+      return removeAddress(route, op);
+    case "route.add":
+      return addRoute(route, op);
+    case "route.remove":
+      return removeRoute(route, op);
+    case "neighbour.add":
+      return addNeighbour(route, op);
+    case "neighbour.remove":
+      return removeNeighbour(route, op);
+  }
+}
+
+/** Carries out one op. Throws `SystemError` or `HostError`. */
+export function applyOp(sides: Sides, op: KernelOp): CreatedLink | undefined {
+  const netns = sideOf(sides, op.on);
+  switch (op.op) {
+    case "link.create":
+      return createLink(op, netns, op.link.kind === "veth" ? sideOf(sides, op.link.peer.on) : netns);
+    case "sysctl.write":
+      writeSysctl(netns, op.key, op.value);
+      return undefined;
+    case "nft.apply":
+      applyNft(netns.netfilter, op.commands);
+      return undefined;
+    case "conntrack.flush":
+      flushConntrack(netns.netfilter, op);
+      return undefined;
+    default:
+      applyRoute(netns, op);
+      return undefined;
+  }
+}

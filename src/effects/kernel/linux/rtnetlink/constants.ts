@@ -1,0 +1,52 @@
+/** Numbers of linux/rtnetlink.h, if_link.h, if_addr.h, neighbour.h and if_bridge.h that several files use. */
+
+/** Message types. */
+export const RTM = {
+  NEWLINK: 16,
+  DELLINK: 17,
+  GETLINK: 18,
+  SETLINK: 19,
+  NEWADDR: 20,
+  DELADDR: 21,
+  GETADDR: 22,
+  NEWROUTE: 24,
+  DELROUTE: 25,
+  GETROUTE: 26,
+  NEWNEIGH: 28,
+  DELNEIGH: 29,
+  GETNEIGH: 30,
+} as const;
+
+/** Address families (linux/socket.h). */
+export const AF = { UNSPEC: 0, INET: 2, BRIDGE: 7, INET6: 10 } as const;
+
+/** Attributes of a link. */
+export const IFLA = {
+  ADDRESS: 1,
+  IFNAME: 3,
+  MTU: 4,
+  LINK: 5,
+  MASTER: 10,
+  TXQLEN: 13,
+  OPERSTATE: 16,
+  LINKINFO: 18,
+  AF_SPEC: 26,
+  NET_NS_FD: 28,
+  EXT_MASK: 29,
+  PROMISCUITY: 30,
+  ALT_IFNAME: 53,
+} as const;
+
+/** Attributes inside IFLA_LINKINFO. */
+export const IFLA_INFO = { KIND: 1, DATA: 2, SLAVE_KIND: 4, SLAVE_DATA: 5 } as const;
+
+/** Attributes inside IFLA_INFO_DATA of a veth, of a bridge, and inside IFLA_INFO_SLAVE_DATA of a bridge port. */
+export const VETH_INFO_PEER = 1;
+export const IFLA_BR_VLAN_FILTERING = 7;
+export const IFLA_BRPORT = { MODE: 4, ISOLATED: 33 } as const;
+
+/** Flags of a link (linux/if.h). */
+export const IFF = { UP: 0x1, PROMISC: 0x100, ALLMULTI: 0x200 } as const;
+
+/** Longest name IFLA_IFNAME takes, in bytes: IFNAMSIZ - 1 (linux/if.h). */
+export const MAX_IF_NAME_BYTES = 15;

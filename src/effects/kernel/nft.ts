@@ -1,0 +1,101 @@
+/**
+ * nf_tables as plain values: what one batch can hold. Persisted inside `nft.apply`, so frozen like the ops.
+ * Names and meanings are those of linux/netfilter/nf_tables.h.
+ */
+
+/** The family a table belongs to (NFPROTO_*). */
+export type NftFamily = "inet" | "ip" | "ip6" | "bridge";
+
+/** A typed field of an element's key or value; a concatenation is a list of them. */
+export type NftField =
+  | { readonly ip: string }
+  | { readonly protocol: "tcp" | "udp" | "sctp" }
+  | { readonly port: number }
+  | { readonly ifName: string }
+  | { readonly mac: string };
+
+/** The type of a field in a set declaration (numbers known to nft only for listing). */
+export type NftType = "ipv4_addr" | "ipv6_addr" | "ether_addr" | "inet_proto" | "inet_service" | "ifname";
+
+/** Where a packet goes; `chain` for jump and goto. */
+export type NftVerdict =
+  | { readonly verdict: "accept" | "drop" | "return" }
+  | { readonly verdict: "jump" | "goto"; readonly chain: string };
+
+/** One expression of a rule. `bytes`, `mask` are lower-case hex; registers as in nf_tables.h (1-4 of 16 bytes, 8-23 of 4 bytes). */
+export type NftExpr =
+  | {
+    readonly expr: "payload";
+    readonly base: "link" | "network" | "transport";
+    readonly offset: number;
+    readonly length: number;
+    readonly to: number;
+  }
+  | {
+    readonly expr: "meta";
+    readonly key: "nfproto" | "l4proto" | "iifname" | "oifname" | "mark" | "protocol";
+    readonly to: number;
+  }
+  | { readonly expr: "ct"; readonly key: "status"; readonly to: number }
+  | { readonly expr: "fib"; readonly result: "daddr type"; readonly to: number }
+  | { readonly expr: "bitwise"; readonly from: number; readonly to: number; readonly mask: string }
+  | { readonly expr: "cmp"; readonly is: "==" | "!="; readonly from: number; readonly bytes: string }
+  | {
+    readonly expr: "lookup";
+    readonly set: string;
+    readonly from: number;
+    readonly to?: number;
+    readonly not?: boolean;
+  }
+  | { readonly expr: "dnat"; readonly family: "ip" | "ip6"; readonly address: number; readonly port: number }
+  | { readonly expr: "masquerade" }
+  | { readonly expr: "counter" }
+  | ({ readonly expr: "verdict" } & NftVerdict);
+
+/** The hook of a base chain; `priority` lower runs first. */
+export interface NftHook {
+  readonly type: "nat" | "filter";
+  readonly hook: "prerouting" | "input" | "forward" | "output" | "postrouting";
+  readonly priority: number;
+}
+
+/** Names a table. */
+export interface NftTable {
+  readonly family: NftFamily;
+  readonly table: string;
+}
+
+/** An element of a set or map. In `remove`, a `value` makes the removal conditional: the element goes only while it has that value. */
+export interface NftElement extends NftTable {
+  readonly set: string;
+  readonly key: readonly NftField[];
+  readonly value?: readonly NftField[] | NftVerdict;
+  /** For people, at most 190 bytes. */
+  readonly comment?: string;
+}
+
+/** One command of a batch. `exclusive` fails the batch with EEXIST when the thing is there; elements are always exclusive. */
+export type NftCommand =
+  | ({ readonly add: "table"; readonly comment?: string; readonly exclusive?: boolean } & NftTable)
+  | ({
+    readonly add: "chain";
+    readonly chain: string;
+    readonly hook?: NftHook;
+    readonly comment?: string;
+    readonly exclusive?: boolean;
+  } & NftTable)
+  | ({
+    readonly add: "set";
+    readonly set: string;
+    readonly key: readonly NftType[];
+    /** Makes it a map, of fields or of verdicts. */
+    readonly value?: readonly NftType[] | "verdict";
+    readonly comment?: string;
+  } & NftTable)
+  | (
+    & { readonly add: "rule"; readonly chain: string; readonly exprs: readonly NftExpr[]; readonly comment?: string }
+    & NftTable
+  )
+  | ({ readonly add: "element" } & NftElement)
+  /** Absent elements, and elements with another value than the given one, are left alone. */
+  | ({ readonly remove: "element" } & NftElement);

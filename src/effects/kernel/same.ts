@@ -1,0 +1,59 @@
+/** Whether what an op names and what the kernel shows are the same thing, however either is written. */
+import { canonicalCidr, canonicalIp as canonical, formatCidr, networkOf, parseCidr } from "../../spec/cidr.ts";
+import type { Route } from "./host.ts";
+import type { NftElement, NftField } from "./nft.ts";
+import type { KernelOp } from "./op.ts";
+
+type RouteOp = Extract<KernelOp, { readonly op: "route.add" | "route.remove" }>;
+
+/** RT_TABLE_MAIN (linux/rtnetlink.h), where a route goes that names no table. */
+export const MAIN_TABLE = 254;
+
+/** IP6_RT_PRIO_USER (linux/ipv6_route.h), the metric of an IPv6 route that asks for none; an IPv4 route then has 0. */
+const IP6_DEFAULT_METRIC = 1024;
+
+/** The metric that the kernel shows for a route. */
+export const metricOf = (op: Pick<RouteOp, "dst" | "metric">): number =>
+  op.metric || (op.dst.includes(":") ? IP6_DEFAULT_METRIC : 0);
+
+/** The canonical text of an address; what is no address stays as it is. */
+export const canonicalIp = (ip: string): string => canonical(ip) ?? ip;
+
+/** The canonical text of a destination, host bits cleared as the kernel shows it; what is no prefix stays as it is. */
+export const canonicalPrefix = (dst: string): string => {
+  const parsed = parseCidr(dst);
+  return parsed === null ? dst : formatCidr(networkOf(parsed));
+};
+
+/** Whether both texts are the same address. */
+export const sameIp = (a: string, b: string): boolean => canonicalIp(a) === canonicalIp(b);
+
+/** Whether both texts are the same address with the same prefix length. */
+export const sameAddress = (a: string, b: string): boolean => (canonicalCidr(a) ?? a) === (canonicalCidr(b) ?? b);
+
+/** Whether the route, or one next hop of it, is the one that the op names. */
+export const sameRoute = (route: Route, op: RouteOp): boolean =>
+  route.dst === canonicalPrefix(op.dst) &&
+  (route.gw === null ? op.gw === undefined : op.gw !== undefined && sameIp(route.gw, op.gw)) &&
+  route.link === op.link && route.metric === metricOf(op) && route.table === (op.table ?? MAIN_TABLE);
+
+/** One text for each value of a field; fields of different types never share one. */
+export const fieldKey = (field: NftField): string => {
+  if ("ip" in field) return `ip ${canonicalIp(field.ip)}`;
+  if ("mac" in field) return `mac ${field.mac.toLowerCase()}`;
+  return Object.entries(field).flat().join(" ");
+};
+
+/** One text for each key of a set, to compare elements by. */
+export const elementKey = (key: readonly NftField[]): string => key.map(fieldKey).join(" . ");
+
+/** One text for each value of an element. */
+const elementValue = (value: NftElement["value"]): string => {
+  if (value === undefined) return "";
+  if (!("verdict" in value)) return elementKey(value);
+  return "chain" in value ? `${value.verdict} ${value.chain}` : value.verdict;
+};
+
+/** Whether two elements with the same key mean the same. */
+export const sameElementValue = (a: NftElement["value"], b: NftElement["value"]): boolean =>
+  elementValue(a) === elementValue(b);

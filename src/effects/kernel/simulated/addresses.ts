@@ -1,0 +1,73 @@
+/** Adding and removing addresses. */
+import { type Cidr, formatIp, parseCidr } from "../../../spec/cidr.ts";
+import type { KernelOp } from "../op.ts";
+import { connect, disconnect, isSecondary, sameNetwork } from "./connected.ts";
+import { insert6, newAddress6 } from "./ipv6.ts";
+import { hasIpv6, ipv6Disabled, promotesSecondaries } from "./ipv6_state.ts";
+import { refuse } from "./refusal.ts";
+import type { SimAddress, SimLink } from "./state.ts";
+
+type Of<Name extends KernelOp["op"]> = Extract<KernelOp, { readonly op: Name }>;
+
+const parse = (text: string): Cidr => parseCidr(text) ?? refuse("EINVAL");
+
+const find = (link: SimLink, { ip, prefix }: Cidr): SimAddress | undefined => {
+  const text = formatIp(ip);
+  return link.addresses.find((address) => address.ip === text && address.prefix === prefix);
+};
+
+const add4 = (link: SimLink, { ip, prefix }: Cidr): SimAddress => {
+  const address: SimAddress = {
+    family: 4,
+    ip: formatIp(ip),
+    prefix,
+    scope: 0,
+    noDad: true,
+    tentative: false,
+    dadFailed: false,
+  };
+  const first6 = link.addresses.findIndex(({ family }) => family === 6);
+  link.addresses.splice(first6 < 0 ? link.addresses.length : first6, 0, address);
+  return address;
+};
+
+const add6 = (link: SimLink, { ip, prefix }: Cidr, noDad: boolean): SimAddress => {
+  const address = newAddress6(link, formatIp(ip), prefix, noDad);
+  insert6(link, address);
+  return address;
+};
+
+/** EEXIST when the link has it (IPv6: with any prefix), EACCES where IPv6 is disabled, EINVAL where the MTU forbids it. */
+export const addAddress = (link: SimLink, op: Of<"address.add">): void => {
+  const cidr = parse(op.address);
+  if (cidr.ip.family === 6) {
+    if (!hasIpv6(link)) refuse("EINVAL");
+    if (ipv6Disabled(link)) refuse("EACCES", "ipv6: IPv6 is disabled on this device.");
+    const text = formatIp(cidr.ip);
+    if (link.addresses.some(({ ip }) => ip === text)) refuse("EEXIST", "ipv6: address already assigned");
+    connect(link, add6(link, cidr, op.noDad === true));
+    return;
+  }
+  if (find(link, cidr) !== undefined) refuse("EEXIST", "ipv4: Address already assigned");
+  connect(link, add4(link, cidr));
+};
+
+/** What goes with an address: of a primary IPv4 address its secondaries, unless those may be promoted. */
+const goingWith = (link: SimLink, address: SimAddress): ReadonlySet<SimAddress> => {
+  if (address.family === 6 || isSecondary(link, address) || promotesSecondaries(link)) return new Set([address]);
+  return new Set(link.addresses.filter((other) => sameNetwork(other, address)));
+};
+
+/**
+ * EADDRNOTAVAIL when the link does not have it with this prefix. With the last IPv4 address of a link all its IPv4 routes
+ * go, in every table, and do not come back.
+ */
+export const removeAddress = (link: SimLink, op: Of<"address.remove">): void => {
+  const address = find(link, parse(op.address)) ?? refuse("EADDRNOTAVAIL");
+  const going = goingWith(link, address);
+  link.addresses = link.addresses.filter((other) => !going.has(other));
+  if (address.family === 4 && !link.addresses.some(({ family }) => family === 4)) {
+    link.netns.routes = link.netns.routes.filter((route) => route.link !== link || route.family !== 4);
+  }
+  disconnect(link, address);
+};

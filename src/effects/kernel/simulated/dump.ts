@@ -1,0 +1,69 @@
+/** The whole simulated machine as one plain value, to compare before and after. */
+import type { Json, JsonObject } from "../../../spec/json.ts";
+import { operStateOf } from "./carrier.ts";
+import { showAddress, showNeighbours, showRoute } from "./look.ts";
+import type { SimLink, SimNetns, SimTable, SimWorld } from "./state.ts";
+import { listVlans } from "./vlans.ts";
+
+/** A copy with every key in order, of what JSON can hold; `undefined` is left out. */
+const plain = (value: unknown): Json => {
+  if (Array.isArray(value)) return value.map(plain);
+  if (value instanceof Map) return plain(Object.fromEntries(value));
+  if (typeof value !== "object" || value === null) {
+    return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : null;
+  }
+  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  return Object.fromEntries(entries.toSorted(([a], [b]) => a < b ? -1 : 1).map(([key, inner]) => [key, plain(inner)]));
+};
+
+const sorted = (values: readonly Json[]): readonly Json[] =>
+  values.map((value) => [JSON.stringify(value), value] as const).toSorted(([a], [b]) => a < b ? -1 : 1)
+    .map(([, value]) => value);
+
+/** The other end of a veth by where it is: indexes and order of making are no part of a dump. */
+const peerName = (link: SimLink): string | null =>
+  link.peer === null ? null : `${link.peer.netns === link.netns ? "" : `${link.peer.netns.path} `}${link.peer.name}`;
+
+const dumpLink = (world: SimWorld, link: SimLink): Json =>
+  plain({
+    kind: link.kind,
+    mac: link.mac,
+    mtu: link.mtu,
+    txQueueLen: link.txQueueLen,
+    up: link.up,
+    operState: operStateOf(link),
+    promisc: link.promisc,
+    allmulti: link.allmulti,
+    master: link.master?.name ?? null,
+    peer: peerName(link),
+    vlanFiltering: link.kind === "bridge" ? link.vlanFiltering : null,
+    port: link.master === null ? null : { hairpin: link.hairpin, isolated: link.isolated },
+    vlans: listVlans(world, link),
+    // Whether detection of duplicates has ended is a matter of time, not of who changed what.
+    addresses: sorted(link.addresses.map((address) => plain({ ...showAddress(address), tentative: undefined }))),
+    neighbours: sorted(showNeighbours(link).map(plain)),
+    sysctls: link.sysctls,
+  });
+
+const dumpTable = ({ comment, chains, sets }: SimTable): Json =>
+  plain({
+    comment,
+    chains: Object.fromEntries([...chains].map(([name, chain]) => [name, chain])),
+    sets: Object.fromEntries(
+      [...sets].map(([name, set]) => [name, { ...set, elements: sorted([...set.elements.values()].map(plain)) }]),
+    ),
+  });
+
+const dumpNetns = (world: SimWorld, netns: SimNetns): Json =>
+  plain({
+    links: Object.fromEntries([...netns.links.values()].map((link) => [link.name, dumpLink(world, link)])),
+    routes: sorted(netns.routes.map((route) => plain(showRoute(route)))),
+    sysctls: netns.sysctls,
+    tables: Object.fromEntries([...netns.tables].map(([name, table]) => [name, dumpTable(table)])),
+  });
+
+/** `{ host, netns: { <path>: … } }`, each with links, routes, sysctls that were changed, and nf_tables; keys in order. */
+export const dumpWorld = (world: SimWorld): JsonObject => ({
+  host: dumpNetns(world, world.host),
+  netns: plain(new Map([...world.netns].map(([path, netns]) => [path, dumpNetns(world, netns)]))),
+});

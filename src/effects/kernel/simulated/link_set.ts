@@ -1,0 +1,143 @@
+/** Changing links: what one RTM_SETLINK does, and what follows from it. */
+import { parseMac } from "../../../spec/mac.ts";
+import type { LinkSettings, PortSettings } from "../op.ts";
+import { connect } from "./connected.ts";
+import { detectsDuplicates, hasIpv6, ipv6Disabled, keepsAddresses } from "./ipv6_state.ts";
+import { startIpv6, stopIpv6 } from "./ipv6.ts";
+import { refuse } from "./refusal.ts";
+import { ETHERNET_MTU, NO_MAC, portsOf, type SimAddress, type SimLink } from "./state.ts";
+
+/** ETH_MIN_MTU and ETH_MAX_MTU (linux/if_ether.h), in bytes. */
+const MIN_MTU = 68;
+const MAX_MTU = 65_535;
+
+/** EINVAL when no Ethernet device can have this MTU; lo takes any. */
+export const checkMtu = (mtu: number, kind: SimLink["kind"]): void => {
+  if (kind === null) return;
+  if (mtu < MIN_MTU) refuse("EINVAL", "mtu less than device minimum");
+  if (mtu > MAX_MTU) refuse("EINVAL", "mtu greater than device maximum");
+};
+
+/** The canonical MAC; EADDRNOTAVAIL for multicast addresses and zeros. */
+export const checkMac = (mac: string): string => {
+  const parsed = parseMac(mac) ?? refuse("EINVAL");
+  const multicast = (parseInt(parsed.slice(0, 2), 16) & 1) === 1;
+  return multicast || parsed === NO_MAC ? refuse("EADDRNOTAVAIL") : parsed;
+};
+
+const restartIpv6 = (link: SimLink): void => {
+  for (const address of link.addresses) if (address.family === 6) connect(link, address);
+  startIpv6(link);
+};
+
+/** Sets the MTU; a bridge follows the smallest of its ports unless its own was chosen. */
+export const applyMtu = (link: SimLink, mtu: number): void => {
+  link.mtu = mtu;
+  if (hasIpv6(link)) restartIpv6(link);
+  else {
+    stopIpv6(link);
+    for (const key of [...link.sysctls.keys()]) if (key.startsWith("ipv6/")) link.sysctls.delete(key);
+  }
+  if (link.master !== null) followPorts(link.master);
+};
+
+const setMac = (bridge: SimLink, mac: string): void => {
+  if (bridge.mac !== mac) bridge.portsCounted = true;
+  bridge.mac = mac;
+};
+
+/** What a bridge takes over from its ports (br_stp_recalculate_bridge_id, br_mtu_auto_adjust of net/bridge). */
+export const followPorts = (bridge: SimLink): void => {
+  const ports = portsOf(bridge);
+  if (!bridge.macChosen) setMac(bridge, ports.map(({ mac }) => mac).toSorted()[0] ?? NO_MAC);
+  if (bridge.mtuChosen) return;
+  const mtu = ports.length === 0 ? ETHERNET_MTU : Math.min(...ports.map((port) => port.mtu));
+  if (mtu !== bridge.mtu) applyMtu(bridge, mtu);
+};
+
+/** EOPNOTSUPP unless the master is a bridge, ELOOP for a bridge in a bridge, EINVAL for lo. */
+export const checkMaster = (link: Pick<SimLink, "kind" | "name">, master: SimLink): void => {
+  if (master.kind !== "bridge") refuse("EOPNOTSUPP");
+  if (link.kind === "bridge") refuse("ELOOP", "Can not enslave a bridge to a bridge");
+  if (link.name === "lo") refuse("EINVAL");
+};
+
+/** Takes a link out of its bridge, and puts it into another where one is given. */
+export const applyMaster = (link: SimLink, master: SimLink | null): void => {
+  const left = link.master;
+  if (left === master) return;
+  link.master = master;
+  link.hairpin = link.isolated = false;
+  link.vlans.clear();
+  if (left !== null) followPorts(left);
+  if (master === null) return;
+  // IFLA_BR_VLAN_DEFAULT_PVID: a new port is in VLAN 1.
+  link.vlans.set(1, { pvid: true, untagged: true });
+  if (link.up) master.portsCounted = true;
+  followPorts(master);
+};
+
+const wake = (link: SimLink): void => {
+  link.up = true;
+  if (link.name === "lo" && !link.addresses.some(({ family }) => family === 4)) {
+    const loopback = { family: 4, ip: "127.0.0.1", prefix: 8, scope: 254, noDad: true, tentative: false } as const;
+    link.addresses.unshift({ ...loopback, dadFailed: false });
+  }
+  for (const address of link.addresses) {
+    if (address.family === 6) address.tentative = !address.noDad && detectsDuplicates(link);
+    if (address.family === 4 || !ipv6Disabled(link)) connect(link, address);
+  }
+  if (link.master !== null) link.master.portsCounted = true;
+};
+
+const staysDown = (link: SimLink, { family, scope }: SimAddress): boolean =>
+  family === 4 || (keepsAddresses(link) && scope === 0);
+
+/** IPv4 addresses stay; routes, neighbours and (unless `keep_addr_on_down` says so) IPv6 addresses go. */
+const sleep = (link: SimLink): void => {
+  link.up = false;
+  link.ipv6Started = false;
+  link.addresses = link.addresses.filter((address) => staysDown(link, address));
+  link.neighbours.clear();
+  link.netns.routes = link.netns.routes.filter((route) => route.link !== link);
+};
+
+/** Sets a link up or down. */
+export const applyUp = (link: SimLink, up: boolean): void => {
+  if (up === link.up) return;
+  if (up) wake(link);
+  else sleep(link);
+};
+
+const checkSettings = (link: SimLink, set: LinkSettings, master: SimLink | null): void => {
+  if (set.mtu !== undefined) checkMtu(set.mtu, link.kind);
+  if (set.mac !== undefined) checkMac(set.mac);
+  if (master !== null) checkMaster(link, master);
+};
+
+/** Applies settings, in the order in which the kernel does; checks all of them first. */
+export const setLink = (link: SimLink, set: LinkSettings): void => {
+  const master = typeof set.master === "string" ? link.netns.links.get(set.master) ?? refuse("ENODEV") : null;
+  checkSettings(link, set, master);
+  if (set.mac !== undefined) {
+    link.macChosen = true;
+    setMac(link, checkMac(set.mac));
+    if (link.master !== null) followPorts(link.master);
+  }
+  if (set.mtu !== undefined) {
+    link.mtuChosen = true;
+    applyMtu(link, set.mtu);
+  }
+  if (set.master !== undefined) applyMaster(link, master);
+  if (set.txQueueLen !== undefined) link.txQueueLen = set.txQueueLen;
+  if (set.promisc !== undefined) link.promisc = set.promisc;
+  if (set.allmulti !== undefined) link.allmulti = set.allmulti;
+  if (set.up !== undefined) applyUp(link, set.up);
+};
+
+/** Sets flags of a bridge port; EOPNOTSUPP for a link that is none. */
+export const setPort = (link: SimLink, set: PortSettings): void => {
+  if (link.master === null) refuse("EOPNOTSUPP");
+  if (set.hairpin !== undefined) link.hairpin = set.hairpin;
+  if (set.isolated !== undefined) link.isolated = set.isolated;
+};

@@ -1,0 +1,103 @@
+/** Making and deleting links. */
+import type { CreatedLink } from "../host.ts";
+import type { KernelOp, Side } from "../op.ts";
+import { applyMaster, applyMtu, applyUp, checkMac, checkMaster, checkMtu, followPorts } from "./link_set.ts";
+import { refuse } from "./refusal.ts";
+import { ETHERNET_MTU, newMac, portsOf, putLink, type SimLink, type SimNetns, type SimWorld } from "./state.ts";
+
+type Create = Extract<KernelOp, { readonly op: "link.create" }>;
+type CreateVeth = Create & { readonly link: { readonly kind: "veth" } };
+
+/** Finds the namespace of a side; refuses with ENOENT when the container's is gone. */
+export type SideOf = (on: Side) => SimNetns;
+
+/** IFNAMSIZ - 1 (linux/if.h), in bytes. */
+const MAX_NAME = 15;
+
+const checkName = (netns: SimNetns, name: string): void => {
+  if (new TextEncoder().encode(name).length > MAX_NAME) refuse("ERANGE", "Attribute failed policy validation");
+  if (name === "" || name === "." || name === ".." || /[/:\s]/.test(name)) refuse("EINVAL");
+  if (netns.links.has(name)) refuse("EEXIST");
+};
+
+const optional = <T>(value: T | undefined, check: (value: T) => unknown): void => {
+  if (value !== undefined) check(value);
+};
+
+const isVeth = (op: Create): op is CreateVeth => op.link.kind === "veth";
+
+const makeVeth = (world: SimWorld, op: CreateVeth, near: SimNetns, far: SimNetns): SimLink => {
+  const { peer } = op.link;
+  const make = (netns: SimNetns, { name, mac, mtu = ETHERNET_MTU }: { name: string; mac?: string; mtu?: number }) =>
+    putLink({ name, kind: "veth", netns, mac: mac === undefined ? newMac(world) : checkMac(mac), mtu });
+  const farLink = make(far, peer);
+  const nearLink = make(near, op);
+  nearLink.peer = farLink;
+  farLink.peer = nearLink;
+  return nearLink;
+};
+
+const makeBridge = (world: SimWorld, op: Create, netns: SimNetns, vlanFiltering: boolean): SimLink => {
+  const chosen = op.mac !== undefined;
+  const bridge = putLink({
+    name: op.name,
+    kind: "bridge",
+    netns,
+    mac: chosen ? checkMac(op.mac) : newMac(world),
+    macChosen: chosen,
+    portsCounted: chosen,
+    mtu: op.mtu ?? ETHERNET_MTU,
+    vlanFiltering,
+  });
+  bridge.vlans.set(1, { pvid: true, untagged: true });
+  return bridge;
+};
+
+const checkCreate = (world: SimWorld, op: Create, near: SimNetns, far: SimNetns): void => {
+  checkName(near, op.name);
+  optional(op.mtu, (mtu) => checkMtu(mtu, op.link.kind));
+  optional(op.mac, checkMac);
+  if (isVeth(op)) {
+    const { peer } = op.link;
+    if (far === near && peer.name === op.name) refuse("EEXIST");
+    checkName(far, peer.name);
+    optional(peer.mtu, (mtu) => checkMtu(mtu, "veth"));
+    optional(peer.mac, checkMac);
+  } else if (op.link.kind === "bridge" && op.link.vlanFiltering === true && !world.facts.vlanFiltering) {
+    refuse("EOPNOTSUPP");
+  }
+};
+
+/** Makes a link, and the other end of a veth pair in its own namespace. EEXIST when either name is taken. */
+export const createLink = (world: SimWorld, op: Create, sideOf: SideOf): CreatedLink => {
+  const near = sideOf(op.on);
+  const far = op.link.kind === "veth" ? sideOf(op.link.peer.on) : near;
+  const master = op.master === undefined ? null : near.links.get(op.master) ?? refuse("ENODEV");
+  checkCreate(world, op, near, far);
+  if (master !== null) checkMaster({ kind: op.link.kind, name: op.name }, master);
+  const link = isVeth(op)
+    ? makeVeth(world, op, near, far)
+    : makeBridge(world, op, near, op.link.kind === "bridge" && op.link.vlanFiltering === true);
+  for (const made of [link, link.peer]) if (made !== null) applyMtu(made, made.mtu);
+  if (op.up === true) applyUp(link, true);
+  if (master !== null) applyMaster(link, master);
+  const answer = { index: link.index, mac: link.mac };
+  return link.peer === null ? answer : { ...answer, peer: { index: link.peer.index, mac: link.peer.mac } };
+};
+
+const takeAway = (link: SimLink): void => {
+  const { netns, master } = link;
+  netns.links.delete(link.name);
+  netns.routes = netns.routes.filter((route) => route.link !== link);
+  if (master === null) return;
+  master.portsCounted = true;
+  followPorts(master);
+};
+
+/** Deletes a link with all that lives on it, and the other end of a veth pair. EOPNOTSUPP for lo. */
+export const deleteLink = (link: SimLink): void => {
+  if (link.kind === null) refuse("EOPNOTSUPP");
+  for (const port of portsOf(link)) applyMaster(port, null);
+  takeAway(link);
+  if (link.peer !== null) takeAway(link.peer);
+};

@@ -1,0 +1,48 @@
+/** What the simulated kernel shows of its things: the shapes of `host.ts`. */
+import { formatCidr } from "../../../spec/cidr.ts";
+import type { Address, Link, Neighbour, Route } from "../host.ts";
+import { operStateOf } from "./carrier.ts";
+import type { SimAddress, SimLink, SimRoute } from "./state.ts";
+
+/** A link as RTM_NEWLINK describes it. A bridge puts its ports into promiscuous mode; that counts, but sets no flag. */
+export const showLink = (link: SimLink): Link => ({
+  index: link.index,
+  name: link.name,
+  kind: link.kind,
+  mac: link.mac,
+  mtu: link.mtu,
+  txQueueLen: link.txQueueLen,
+  up: link.up,
+  operState: operStateOf(link),
+  promisc: link.promisc,
+  promiscuity: (link.promisc ? 1 : 0) + (link.master === null ? 0 : 1),
+  allmulti: link.allmulti,
+  master: link.master?.index ?? null,
+  peer: link.peer?.index ?? null,
+  vlanFiltering: link.kind === "bridge" ? link.vlanFiltering : null,
+  port: link.master === null ? null : { hairpin: link.hairpin, isolated: link.isolated },
+});
+
+/** An address as RTM_NEWADDR describes it. */
+export const showAddress = ({ ip, prefix, scope, tentative, dadFailed }: SimAddress): Address => ({
+  address: formatCidr(`${ip}/${prefix}`),
+  scope,
+  tentative,
+  dadFailed,
+});
+
+/** A route as RTM_NEWROUTE describes it. */
+export const showRoute = ({ dst, gw, link, metric, table, scope, mtu, advmss }: SimRoute): Route => ({
+  dst,
+  gw,
+  link: link.name,
+  metric,
+  table,
+  scope,
+  mtu,
+  advmss,
+});
+
+/** The neighbour entries of a link. */
+export const showNeighbours = (link: SimLink): readonly Neighbour[] =>
+  [...link.neighbours].map(([ip, mac]) => ({ ip, mac, permanent: true }));

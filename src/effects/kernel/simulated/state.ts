@@ -1,0 +1,185 @@
+/** What the simulated kernel knows: plain mutable data, one `SimNetns` for each namespace. */
+import { sysctlDefaults } from "./sysctl_defaults.ts";
+import type { NftCommand, NftElement, NftHook, NftType } from "../nft.ts";
+
+/** An address of a link; `ip` without and `prefix` the length of its prefix. */
+export interface SimAddress {
+  readonly family: 4 | 6;
+  readonly ip: string;
+  readonly prefix: number;
+  /** rtm_scope: 0 universe, 253 link, 254 host. */
+  readonly scope: number;
+  readonly noDad: boolean;
+  tentative: boolean;
+  dadFailed: boolean;
+}
+
+/** Flags of one VLAN of a bridge port. */
+export interface SimVlan {
+  readonly pvid: boolean;
+  readonly untagged: boolean;
+}
+
+/** A network interface. */
+export interface SimLink {
+  readonly index: number;
+  readonly name: string;
+  readonly kind: "veth" | "bridge" | null;
+  readonly netns: SimNetns;
+  mac: string;
+  /** Of a bridge: whether somebody chose the MAC. Otherwise it follows the ports. */
+  macChosen: boolean;
+  mtu: number;
+  /** Of a bridge: whether `link.set` chose the MTU. Otherwise it follows the ports. */
+  mtuChosen: boolean;
+  txQueueLen: number;
+  up: boolean;
+  promisc: boolean;
+  allmulti: boolean;
+  master: SimLink | null;
+  /** The other end of a veth; null only while the pair is being made. */
+  peer: SimLink | null;
+  /** Of a bridge. */
+  readonly vlanFiltering: boolean;
+  hairpin: boolean;
+  isolated: boolean;
+  readonly vlans: Map<number, SimVlan>;
+  /** Of a bridge: it has looked for live ports, so its carrier now depends on them. A bridge that never did claims one. */
+  portsCounted: boolean;
+  /** IPv6 was started since the link came up: the link-local address was made. */
+  ipv6Started: boolean;
+  /** In the order of the kernel's dump: IPv4 as added, then IPv6 with the newest of a scope first. */
+  addresses: SimAddress[];
+  /** Permanent neighbour entries: MAC by address. */
+  readonly neighbours: Map<string, string>;
+  /** Values of the link's own keys, `ipv4/conf/arp_notify`, where they differ from the default. */
+  readonly sysctls: Map<string, string>;
+}
+
+/** A unicast route; `dst` canonical, `connected` when an address brought it. */
+export interface SimRoute {
+  readonly family: 4 | 6;
+  readonly dst: string;
+  readonly gw: string | null;
+  readonly link: SimLink;
+  readonly metric: number;
+  readonly table: number;
+  readonly scope: number;
+  readonly mtu: number | null;
+  readonly advmss: number | null;
+  readonly connected: boolean;
+}
+
+/** A set or map of nf_tables; elements by `elementKey`. */
+export interface SimSet {
+  readonly key: readonly NftType[];
+  readonly value: readonly NftType[] | "verdict" | null;
+  readonly comment: string | null;
+  readonly elements: Map<string, NftElement>;
+}
+
+/** A chain of nf_tables. */
+export interface SimChain {
+  readonly hook: NftHook | null;
+  readonly comment: string | null;
+  readonly rules: Extract<NftCommand, { readonly add: "rule" }>[];
+}
+
+/** A table of nf_tables. */
+export interface SimTable {
+  readonly comment: string | null;
+  readonly chains: Map<string, SimChain>;
+  readonly sets: Map<string, SimSet>;
+}
+
+/** A network namespace. */
+export interface SimNetns {
+  readonly path: string;
+  readonly cookie: string;
+  readonly links: Map<string, SimLink>;
+  routes: SimRoute[];
+  /** Values of keys that belong to no link. */
+  readonly sysctls: Map<string, string>;
+  /** By `family table`. */
+  readonly tables: Map<string, SimTable>;
+  nextIndex: number;
+}
+
+/** What differs between kernels and networks. */
+export interface SimFacts {
+  /** Whether bridges can filter VLANs (CONFIG_BRIDGE_VLAN_FILTERING). */
+  readonly vlanFiltering: boolean;
+  /** IPv6 addresses that somebody else in the network has: detection finds them duplicate. */
+  readonly duplicates: ReadonlySet<string>;
+}
+
+/** The machine. */
+export interface SimWorld {
+  readonly facts: SimFacts;
+  readonly host: SimNetns;
+  /** Containers' namespaces by path. */
+  readonly netns: Map<string, SimNetns>;
+  nextMac: number;
+}
+
+/** The one address that a MAC cannot be; lo has it. */
+export const NO_MAC = "00:00:00:00:00:00";
+
+/** ETH_DATA_LEN (linux/if_ether.h), the MTU in bytes of an Ethernet device that asks for none. */
+export const ETHERNET_MTU = 1500;
+
+/** Makes a link of these properties and puts it into its namespace; the rest is as in a fresh Ethernet device. */
+export const putLink = (link: Pick<SimLink, "name" | "kind" | "netns" | "mac"> & Partial<SimLink>): SimLink => {
+  const made: SimLink = {
+    index: link.netns.nextIndex++,
+    macChosen: false,
+    mtu: ETHERNET_MTU,
+    mtuChosen: false,
+    txQueueLen: 1000,
+    up: false,
+    promisc: false,
+    allmulti: false,
+    master: null,
+    peer: null,
+    vlanFiltering: false,
+    hairpin: false,
+    isolated: false,
+    vlans: new Map(),
+    portsCounted: false,
+    ipv6Started: false,
+    addresses: [],
+    neighbours: new Map(),
+    sysctls: sysctlDefaults(link.netns.sysctls),
+    ...link,
+  };
+  made.netns.links.set(made.name, made);
+  return made;
+};
+
+/** Makes an empty namespace: lo, down. */
+export const makeNetns = (path: string, cookie: string): SimNetns => {
+  const netns: SimNetns = {
+    path,
+    cookie,
+    links: new Map(),
+    routes: [],
+    sysctls: new Map(),
+    tables: new Map(),
+    nextIndex: 1,
+  };
+  putLink({ name: "lo", kind: null, netns, mac: NO_MAC, mtu: 65_536 });
+  return netns;
+};
+
+/** Locally administered, unicast, and the same in every run: 02:00:00 and a counter. */
+export const newMac = (world: SimWorld): string => {
+  const digits = (world.nextMac++).toString(16).padStart(6, "0");
+  return `02:00:00:${digits.slice(0, 2)}:${digits.slice(2, 4)}:${digits.slice(4, 6)}`;
+};
+
+/** All namespaces, the host's first. */
+export const everyNetns = (world: SimWorld): readonly SimNetns[] => [world.host, ...world.netns.values()];
+
+/** The ports of a bridge, in the order they were made. */
+export const portsOf = (bridge: SimLink): readonly SimLink[] =>
+  [...bridge.netns.links.values()].filter(({ master }) => master === bridge);

@@ -1,0 +1,195 @@
+/**
+ * What takes an op back, decided before the op is carried out: afterwards the old values are gone, and a process that
+ * died in between could not tell them to the next one.
+ *
+ * Two kinds of op have no undo. *Covered*: what lives on a link that this stream created dies with that link. *Shared*:
+ * things of the host that other attachments use too (bridges, host addresses, host sysctls, nf_tables chains); two
+ * attachments cannot restore one value in order, so none of them does.
+ */
+import * as Effect from "effect/Effect";
+import type { HostError, HostView, Link } from "./host.ts";
+import type { NftCommand } from "./nft.ts";
+import type { KernelOp, LinkSettings, Op, PortSettings, Side } from "./op.ts";
+import { MAIN_TABLE, sameAddress, sameIp, sameRoute } from "./same.ts";
+
+/** What an undo is decided from: the kernel as it is now, and the links this stream made (`linkKey` of each end). */
+export interface UndoContext {
+  readonly view: HostView;
+  readonly created: ReadonlySet<string>;
+}
+
+type Of<Name extends Op["op"]> = Extract<Op, { readonly op: Name }>;
+type Undo = Effect.Effect<Op | null, HostError>;
+
+const NOTHING: Undo = Effect.succeed(null);
+
+/** Names a link of one side: `host/veth1`, `container/eth0`. */
+export const linkKey = (on: Side, name: string): string => `${on}/${name}`;
+
+/**
+ * Whether creating this link makes it part of the attachment. A bridge on the host, and a veth pair with both ends on
+ * the host (a VLAN's gateway), serve every attachment of the network.
+ */
+const isOwn = (op: Of<"link.create">): boolean =>
+  op.on === "container" || (op.link.kind === "veth" && op.link.peer.on === "container");
+
+/** The links that these ops make for the attachment alone, both ends of a veth pair, as `linkKey` names them. */
+export const createdLinks = (ops: Iterable<Op>): Set<string> => {
+  const created = new Set<string>();
+  for (const op of ops) {
+    if (op.op !== "link.create" || !isOwn(op)) continue;
+    created.add(linkKey(op.on, op.name));
+    if (op.link.kind === "veth") created.add(linkKey(op.link.peer.on, op.link.peer.name));
+  }
+  return created;
+};
+
+/** Whether what the op changed outlives a reboot of the host: leases and other plugins' state do, the kernel's does not. */
+export const survivesReboot = (op: Op): boolean =>
+  op.op === "lease.reserve" || op.op === "lease.release" || op.op === "plugin.invoke";
+
+/** Whether the link is a container link that was there before this stream: the only kind whose changes are restored. */
+const isBorrowed = (on: Side, name: string, { created }: UndoContext): boolean =>
+  on === "container" && !created.has(linkKey(on, name));
+
+/** A taken name makes the op fail, and the link that bears it must outlive the undo: then there is none. */
+const unlessThere = <A>(there: Effect.Effect<A, HostError>, isThere: (found: A) => boolean, undo: Op): Undo =>
+  Effect.map(there, (found) => isThere(found) ? null : undo);
+
+const undoCreate = (op: Of<"link.create">, { view }: UndoContext): Undo =>
+  isOwn(op)
+    ? unlessThere(view.link(op.on, op.name), (link) => link !== null, {
+      op: "link.delete",
+      on: op.on,
+      name: op.name,
+    })
+    : NOTHING;
+
+/** The present values of exactly the settings that are about to change; null when the old master cannot be named. */
+const oldSettings = Effect.fnUntraced(function* (on: Side, link: Link, set: LinkSettings, view: HostView) {
+  const master = set.master === undefined || link.master === null ? null : yield* view.linkByIndex(on, link.master);
+  const old: LinkSettings = {
+    ...(set.up === undefined ? {} : { up: link.up }),
+    ...(set.mtu === undefined ? {} : { mtu: link.mtu }),
+    ...(set.mac === undefined ? {} : { mac: link.mac }),
+    ...(set.master === undefined ? {} : { master: master?.name ?? null }),
+    ...(set.promisc === undefined ? {} : { promisc: link.promisc }),
+    ...(set.allmulti === undefined ? {} : { allmulti: link.allmulti }),
+    ...(set.txQueueLen === undefined ? {} : { txQueueLen: link.txQueueLen }),
+  };
+  return old;
+});
+
+const undoSet = Effect.fnUntraced(function* (op: Of<"link.set">, context: UndoContext) {
+  if (!isBorrowed(op.on, op.name, context)) return null;
+  const link = yield* context.view.link(op.on, op.name);
+  if (link === null) return null;
+  return { ...op, set: yield* oldSettings(op.on, link, op.set, context.view) };
+});
+
+const undoPort = Effect.fnUntraced(function* (op: Of<"port.set">, context: UndoContext) {
+  if (!isBorrowed(op.on, op.name, context)) return null;
+  const port = (yield* context.view.link(op.on, op.name))?.port ?? null;
+  if (port === null) return null;
+  const set: PortSettings = {
+    ...(op.set.hairpin === undefined ? {} : { hairpin: port.hairpin }),
+    ...(op.set.isolated === undefined ? {} : { isolated: port.isolated }),
+  };
+  return { ...op, set };
+});
+
+const familyOf = (ip: string): 4 | 6 => ip.includes(":") ? 6 : 4;
+
+const undoAdd = (op: Of<"address.add" | "route.add" | "neighbour.add">, context: UndoContext): Undo => {
+  if (!isBorrowed(op.on, op.link, context)) return NOTHING;
+  const { view } = context;
+  switch (op.op) {
+    case "address.add":
+      return unlessThere(
+        view.addresses(op.on, op.link),
+        (found) => found.some(({ address }) => sameAddress(address, op.address)),
+        { ...op, op: "address.remove" },
+      );
+    case "route.add":
+      return unlessThere(
+        view.routes(op.on, familyOf(op.dst), op.table ?? MAIN_TABLE),
+        (found) => found.some((route) => sameRoute(route, op)),
+        { ...op, op: "route.remove" },
+      );
+    case "neighbour.add":
+      return unlessThere(
+        view.neighbours(op.on, op.link),
+        (found) => found.some(({ ip, permanent }) => permanent && sameIp(ip, op.ip)),
+        { ...op, op: "neighbour.remove" },
+      );
+  }
+};
+
+/** The link whose own settings the key holds: `net/ipv4/conf/eth0/arp_notify` belongs to eth0. */
+const linkOfKey = (key: string): string | undefined => /^net\/[^/]+\/(?:conf|neigh)\/([^/]+)\//.exec(key)?.[1];
+
+const undoSysctl = (op: Of<"sysctl.write">, { view, created }: UndoContext): Undo => {
+  const link = linkOfKey(op.key);
+  if (op.on === "host" || (link !== undefined && created.has(linkKey(op.on, link)))) return NOTHING;
+  return Effect.map(view.sysctl(op.on, op.key), (value) => value === null ? null : { ...op, value });
+};
+
+/** Elements belong to the attachment; tables, chains, sets and rules are shared. Conditional, so that only ours go. */
+const undoNft = (op: Of<"nft.apply">): Op | null => {
+  const commands = op.commands.flatMap((command): NftCommand[] => {
+    if (!("add" in command) || command.add !== "element") return [];
+    const { family, table, set, key, value } = command;
+    return [{ remove: "element", family, table, set, key, ...(value === undefined ? {} : { value }) }];
+  });
+  return commands.length === 0 ? null : { op: "nft.apply", on: op.on, commands: commands.reverse() };
+};
+
+const undoKernel = (op: KernelOp, context: UndoContext): Undo => {
+  switch (op.op) {
+    case "link.create":
+      return undoCreate(op, context);
+    case "link.set":
+      return undoSet(op, context);
+    case "port.set":
+      return undoPort(op, context);
+    case "vlan.add":
+      return Effect.succeed(isBorrowed(op.on, op.name, context) ? { ...op, op: "vlan.delete" } : null);
+    case "address.add":
+    case "route.add":
+    case "neighbour.add":
+      return undoAdd(op, context);
+    case "sysctl.write":
+      return undoSysctl(op, context);
+    case "nft.apply":
+      return Effect.succeed(undoNft(op));
+    case "conntrack.flush":
+      // Popped after the elements that were added later are gone: connections they steered are then looked up afresh.
+      return Effect.succeed(op);
+    case "link.delete":
+    case "vlan.delete":
+    case "address.remove":
+    case "route.remove":
+    case "neighbour.remove":
+      return NOTHING;
+    default:
+      return op satisfies never;
+  }
+};
+
+/**
+ * The op that takes `op` back, or null when nothing is to be taken back: the op is covered, shared, a removal, or bound
+ * to fail because what it adds is there. Must be asked before the op is carried out. Ends with `HostError` when an old
+ * value cannot be read.
+ */
+export const undoFor = (op: Op, context: UndoContext): Undo => {
+  switch (op.op) {
+    case "lease.reserve":
+      return Effect.succeed({ op: "lease.release", pool: op.pool, owner: op.owner, ranges: op.ranges });
+    case "plugin.invoke":
+      return Effect.succeed(op.command === "ADD" ? { ...op, command: "DEL" } : null);
+    case "lease.release":
+      return NOTHING;
+    default:
+      return undoKernel(op, context);
+  }
+};

@@ -1,0 +1,134 @@
+/**
+ * The event store in files: `<state dir>/streams/<network>/<containerId>/<ifName>/<slot>.jsonl`, folders 0700, files
+ * 0600. A stream's lock is flock(2) on its own file, so it ends with the process that held it.
+ *
+ * Nothing is synced to disk: what the log describes is kernel state, which a power failure ends as well; after a crash of
+ * the process alone the page cache still has every write.
+ */
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import type { AttachmentKey, StreamId } from "../../spec/key.ts";
+import { streamName } from "../../spec/key.ts";
+import { Origin, type OriginShape } from "../origin.ts";
+import { takeTurn } from "../wait.ts";
+import { lockExisting, readAll, readUnlocked, removeFile } from "./file_handle.ts";
+import { namesIn, placeOf, streamsFolder, SUFFIX } from "./file_paths.ts";
+import { attempt, closeFile, makeStream, type OpenFile } from "./file_stream.ts";
+import { emptyTail, type Verified, verifyLines } from "./format.ts";
+import { checkParts, filterName } from "./part.ts";
+import { isPrunable } from "./prune.ts";
+import { EventStore, type EventStoreShape, LogError } from "./store.ts";
+
+/** How long `open` waits for another writer, in milliseconds, unless told otherwise. */
+export const DEFAULT_WAIT_MS = 60_000;
+
+const busy = (stream: string, waitMs: number): LogError =>
+  new LogError({ stream, reason: "busy", detail: `another process has held it for ${waitMs} ms` });
+
+const unwritten = (id: StreamId): Verified => ({ records: [], corruption: null, goodLength: 0, tail: emptyTail(id) });
+
+/** Verifies a locked file and cuts off a torn last line. */
+const verifyFile = (open: OpenFile, file: Deno.FsFile, id: StreamId): Effect.Effect<Verified, LogError> =>
+  Effect.gen(function* () {
+    const stream = streamName(id);
+    const bytes = yield* attempt(stream, () => readAll(file));
+    const verified = yield* Effect.promise(() => verifyLines(bytes, id));
+    const { corruption, goodLength, tail } = verified;
+    open.tail = tail;
+    open.length = goodLength;
+    if (corruption !== null) {
+      open.refusal = { reason: "corrupt", detail: `line ${corruption.line}: ${corruption.detail}` };
+    } else if (goodLength < bytes.length) {
+      yield* attempt(stream, () => file.truncateSync(goodLength));
+    }
+    return verified;
+  });
+
+const openStream = (stateDir: string, origin: OriginShape): EventStoreShape["open"] => (id, waitMs = DEFAULT_WAIT_MS) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const stream = streamName(id);
+      const place = yield* attempt(stream, () => placeOf(stateDir, id));
+      const locked = yield* takeTurn(attempt(stream, () => lockExisting(place)), waitMs, restore);
+      if (locked === null) return yield* busy(stream, waitMs);
+      const file = locked === "absent" ? null : locked;
+      const open: OpenFile = { file, length: 0, tail: emptyTail(id), refusal: null, torn: false };
+      yield* Effect.addFinalizer(() => Effect.sync(() => closeFile(open)));
+      const verified = file === null ? unwritten(id) : yield* verifyFile(open, file, id);
+      return makeStream(open, { id, stateDir, place, origin }, verified);
+    })
+  );
+
+const readStream = (stateDir: string): EventStoreShape["read"] => (id) =>
+  Effect.gen(function* () {
+    const bytes = yield* attempt(streamName(id), () => readUnlocked(placeOf(stateDir, id)));
+    if (bytes === null) return { records: [], corruption: null };
+    const { records, corruption } = yield* Effect.promise(() => verifyLines(bytes, id));
+    return { records, corruption };
+  });
+
+/** The folders of one level that the filter leaves. */
+const foldersIn = (folder: string, wanted: string | undefined): readonly string[] => {
+  return wanted === undefined ? namesIn(folder, ({ isDirectory }) => isDirectory) : [wanted];
+};
+
+const findStreams = (stateDir: string, filter: Partial<AttachmentKey>): StreamId[] => {
+  checkParts(filter);
+  const root = streamsFolder(stateDir);
+  const found: StreamId[] = [];
+  for (const network of foldersIn(root, filter.network)) {
+    for (const containerId of foldersIn(`${root}/${network}`, filter.containerId)) {
+      for (const ifName of foldersIn(`${root}/${network}/${containerId}`, filter.ifName)) {
+        const folder = `${root}/${network}/${containerId}/${ifName}`;
+        const names = namesIn(folder, ({ isFile, name }) => isFile && name.endsWith(SUFFIX) && name !== SUFFIX);
+        for (const name of names) found.push({ network, containerId, ifName, slot: name.slice(0, -SUFFIX.length) });
+      }
+    }
+  }
+  return found.sort((a, b) => streamName(a) < streamName(b) ? -1 : 1);
+};
+
+const listStreams = (stateDir: string): EventStoreShape["list"] => (filter) =>
+  attempt(filterName(filter), () => findStreams(stateDir, filter));
+
+/** Removes the stream if it may go; a stream that somebody has open stays. */
+const pruneOne = (stateDir: string, id: StreamId, before: string): Effect.Effect<boolean, LogError> =>
+  Effect.acquireUseRelease(
+    attempt(streamName(id), () => lockExisting(placeOf(stateDir, id))),
+    (file) =>
+      Effect.gen(function* () {
+        if (file === null || file === "absent") return false;
+        const bytes = yield* attempt(streamName(id), () => readAll(file));
+        if (!isPrunable(yield* Effect.promise(() => verifyLines(bytes, id)), before)) return false;
+        yield* attempt(streamName(id), () => removeFile(placeOf(stateDir, id)));
+        return true;
+      }),
+    (file) =>
+      Effect.sync(() => {
+        if (file !== null && file !== "absent") file.close();
+      }),
+  );
+
+const pruneStreams = (stateDir: string): EventStoreShape["prune"] => (before) =>
+  Effect.gen(function* () {
+    let removed = 0;
+    for (const id of yield* listStreams(stateDir)({})) {
+      if (yield* pruneOne(stateDir, id, before)) removed++;
+    }
+    return removed;
+  });
+
+/**
+ * The event store below a state directory, which the first append makes if need be. Its effects end with `LogError`:
+ * "io" also when a part of a stream's id would lead out of its folder, or a link lies where a file or folder should.
+ */
+export const fileEventStore = (stateDir: string): Layer.Layer<EventStore, never, Origin> =>
+  Layer.effect(
+    EventStore,
+    Effect.map(Origin, (origin) => ({
+      open: openStream(stateDir, origin),
+      read: readStream(stateDir),
+      list: listStreams(stateDir),
+      prune: pruneStreams(stateDir),
+    })),
+  );

@@ -1,0 +1,65 @@
+/**
+ * The append-only event log as a service. One stream, one file, one writer at a time.
+ * Implementations: `file.ts` and `memory.ts`.
+ */
+import * as Context from "effect/Context";
+import * as Data from "effect/Data";
+import type * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import type { AttachmentEvent, Recorded } from "../../machines/event.ts";
+import type { AttachmentKey, StreamId } from "../../spec/key.ts";
+
+/**
+ * The log cannot be read or written. `stream` is its name, `reason` what is wrong:
+ * "io" the file system refused (`detail` says how), "busy" another process holds the stream,
+ * "corrupt" a line in the middle is damaged, "raced" another process made the stream first.
+ */
+export class LogError extends Data.TaggedError("LogError")<{
+  readonly stream: string;
+  readonly reason: "io" | "busy" | "corrupt" | "raced";
+  readonly detail: string;
+}> {
+  override get message(): string {
+    const doing = this.reason === "corrupt" ? "read" : this.reason === "io" ? "write" : "lock";
+    return `Cannot ${doing} log "${this.stream}": ${this.detail}`;
+  }
+}
+
+/** Where a damaged log stops being trustworthy: the first bad line (from 1) and what is wrong with it. */
+export interface Corruption {
+  readonly line: number;
+  readonly detail: string;
+}
+
+/** An open stream, locked until the scope closes. */
+export interface Stream {
+  readonly id: StreamId;
+  /** The records at the time of opening: all of them, or the good prefix of a corrupt log. */
+  readonly records: readonly Recorded[];
+  readonly corruption: Corruption | null;
+  /** Appends all events in one write, or none. The first append of a new stream makes its file ("raced" if another did). */
+  readonly append: (events: readonly AttachmentEvent[]) => Effect.Effect<readonly Recorded[], LogError>;
+  /** Renames a corrupt file out of the way, keeping it for people; the next append starts a new stream. */
+  readonly setAside: Effect.Effect<void, LogError>;
+}
+
+/** A stream as it lies on disk, read without a lock. */
+export interface Reading {
+  readonly records: readonly Recorded[];
+  readonly corruption: Corruption | null;
+}
+
+/** The store of all streams. */
+export interface EventStoreShape {
+  /** Opens and locks; waits up to `waitMs` milliseconds (default 60 000) for another writer, then fails with "busy". */
+  readonly open: (id: StreamId, waitMs?: number) => Effect.Effect<Stream, LogError, Scope.Scope>;
+  /** Reads without locking, verifying the chain; an absent stream reads as no records. */
+  readonly read: (id: StreamId) => Effect.Effect<Reading, LogError>;
+  /** The streams whose key agrees with every given part, sorted by name. */
+  readonly list: (filter: Partial<AttachmentKey>) => Effect.Effect<readonly StreamId[], LogError>;
+  /** Removes streams that were detached before `before` (ISO 8601), except ones in use; answers how many. */
+  readonly prune: (before: string) => Effect.Effect<number, LogError>;
+}
+
+/** The log. */
+export class EventStore extends Context.Service<EventStore, EventStoreShape>()("cleat/EventStore") {}
