@@ -59,6 +59,10 @@ function decideCheck(snapshot: Snapshot): Decision {
 
 const because = ({ context }: Snapshot): string => (context.error === null ? "" : `, because ${context.error.msg}`);
 
+/** Whether the log knows of nothing to undo; also where a DEL failed to remove what another program had made. */
+const isUnknown = ({ context, value }: Snapshot): boolean =>
+  value === "absent" || value === "detached" || (value === "failed" && context.add === null);
+
 /** What the verb means in this state, which must be settled: no command under way. */
 export function decide(snapshot: Snapshot, verb: Verb): Decision {
   switch (verb) {
@@ -67,6 +71,6 @@ export function decide(snapshot: Snapshot, verb: Verb): Decision {
     case "CHECK":
       return decideCheck(snapshot);
     case "DEL":
-      return { decision: snapshot.value === "absent" || snapshot.value === "detached" ? "adopt" : "accept" };
+      return { decision: isUnknown(snapshot) ? "adopt" : "accept" };
   }
 }

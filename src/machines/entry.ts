@@ -1,7 +1,7 @@
 /**
  * The undo stack of a stream as a pure value: one entry for each op that was intended and not yet undone.
  */
-import type { Op, OpName } from "../effects/kernel/op.ts";
+import type { Op } from "../effects/kernel/op.ts";
 import type { CniFailure } from "../spec/failure.ts";
 
 /** An op the stream has performed, oldest first in the stack. */
@@ -18,7 +18,13 @@ export interface Entry {
   readonly undoError?: CniFailure;
 }
 
-const isOp = (op: Op, name: OpName): boolean => op.op === name;
+/**
+ * Whether a failure of the op means that nothing changed. Not so for the ADD of another plugin, which must be followed
+ * by its DEL (CNI spec 1.1.0, section 2, "ADD"), and not for several settings of a link in one request, which the kernel
+ * applies one by one (do_setlink in net/core/rtnetlink.c).
+ */
+const isAllOrNothing = (op: Op): boolean =>
+  op.op === "link.set" ? Object.keys(op.set).length === 1 : op.op !== "plugin.invoke";
 
 /** Puts an intended op on the stack. */
 export const intended = (stack: readonly Entry[], id: number, op: Op, undo: Op | null): readonly Entry[] => [
@@ -32,14 +38,11 @@ export const applied = (stack: readonly Entry[], id: number, value: unknown): re
     entry.id !== id ? entry : { ...entry, outcome: "applied" as const, ...(value === undefined ? {} : { value }) }
   );
 
-/**
- * Notes that the op with this id has failed. A definite failure means that nothing changed, so the entry goes;
- * except that a failed ADD of another plugin must still be followed by its DEL (CNI spec 1.1.0, section 2, "ADD").
- */
+/** Notes that the op with this id has failed: where that means that nothing changed, the entry goes. */
 export const failed = (stack: readonly Entry[], id: number): readonly Entry[] =>
   stack.flatMap((entry) => {
     if (entry.id !== id) return [entry];
-    return isOp(entry.op, "plugin.invoke") && entry.undo !== null ? [{ ...entry, outcome: "failed" as const }] : [];
+    return entry.undo !== null && !isAllOrNothing(entry.op) ? [{ ...entry, outcome: "failed" as const }] : [];
   });
 
 /** Takes an undone op off the stack. */

@@ -44,10 +44,13 @@ export interface ReplayStep {
 export class IllegalHistory extends Error {
   override readonly name = "IllegalHistory";
   readonly seq: number;
+  /** What is wrong with that record, without the name of the log. */
+  readonly why: string;
   constructor(id: StreamId | null, seq: number, cause: IllegalEvent) {
     const which = id === null ? "the log" : `"${attachmentName(id)}/${id.slot}"`;
     super(`Cannot replay ${which}: record ${seq}: ${cause.message}`);
     this.seq = seq;
+    this.why = cause.message;
   }
 }
 
@@ -69,3 +72,23 @@ export function replay(records: readonly Recorded[], id: StreamId | null = null)
 /** The state a log ends in. Throws `IllegalHistory`. */
 export const fold = (records: readonly Recorded[], id: StreamId | null = null): Snapshot =>
   replay(records, id).at(-1)?.after ?? initialSnapshot;
+
+/** The beginning of a log that can have happened, and what cannot have happened after it. */
+export interface LegalBeginning {
+  readonly records: readonly Recorded[];
+  /** The state these records end in. */
+  readonly snapshot: Snapshot;
+  /** The first record that cannot have happened, or null when the whole log is legal. */
+  readonly illegal: IllegalHistory | null;
+}
+
+/** Folds as much of a log as can have happened: for those who must go on whatever stands in it. */
+export function foldLegal(records: readonly Recorded[], id: StreamId | null = null): LegalBeginning {
+  try {
+    return { records, snapshot: fold(records, id), illegal: null };
+  } catch (error) {
+    if (!(error instanceof IllegalHistory)) throw error;
+    const legal = records.filter(({ seq }) => seq < error.seq);
+    return { records: legal, snapshot: fold(legal, id), illegal: error };
+  }
+}

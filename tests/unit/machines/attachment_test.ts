@@ -179,6 +179,18 @@ Deno.test("a definite failure leaves nothing to undo, except after the ADD of an
   assert.deepEqual(residue(plugin.context.stack).map(({ undo }) => undo), [undoInvoke]);
 });
 
+Deno.test("several settings of a link in one request are undone after a failure, one setting is not", () => {
+  const set = (keys: { mtu?: number; mac?: string }): Op => ({
+    op: "link.set",
+    on: "container",
+    name: "eth0",
+    set: keys,
+  });
+  const failing = (op: Op) => after(ADD, intend(1, op, op), { type: "effect.failed", id: 1, error });
+  assert.deepEqual(residue(failing(set({ mtu: 1400 })).context.stack), []);
+  assert.equal(residue(failing(set({ mtu: 9, mac: "02:00:00:00:00:01" })).context.stack).length, 1);
+});
+
 Deno.test("what is undone first was done last", () => {
   const { context } = after(ADD, intend(1), apply(1), intend(2, lease, undoLease), apply(2));
   assert.deepEqual(residue(context.stack).map(({ id }) => id), [2, 1]);

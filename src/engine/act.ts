@@ -1,0 +1,55 @@
+/** Acting: the one door for every change. It writes ahead. */
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import { type CreatedLink, Host } from "../effects/kernel/host.ts";
+import type { InvokeOp, KernelOp, LeaseOp, Op } from "../effects/kernel/op.ts";
+import { createdLinks, undoFor } from "../effects/kernel/undo.ts";
+import { type Lease, Leases } from "../effects/leases/leases.ts";
+import type { CniResult } from "../spec/result.ts";
+import { type Call, Plugins } from "./delegate.ts";
+import { execute } from "./execute.ts";
+import { failureOf } from "./failure.ts";
+import type { Journal } from "./journal.ts";
+import type { EffectError } from "./plugin.ts";
+
+/** What an op answers. */
+export type Answer<O extends Op> = O extends { readonly op: "lease.reserve" } ? Lease
+  : O extends { readonly op: "link.create" } ? CreatedLink
+  : O extends InvokeOp ? CniResult | null
+  : O extends KernelOp | LeaseOp ? void
+  : never;
+
+/** The acting half of ADD. */
+export class Act extends Context.Service<Act, {
+  readonly perform: (op: Op) => Effect.Effect<unknown, EffectError>;
+}>()("cleat/Act") {}
+
+/**
+ * Changes the host: writes the op and its undo to the log, acts, notes the outcome. Uninterruptible.
+ * Ends with the typed error of the room the op belongs to.
+ */
+export const perform = <const O extends Op>(op: O): Effect.Effect<Answer<O>, EffectError, Act> =>
+  Effect.flatMap(Act, (act) => act.perform(op)) as Effect.Effect<Answer<O>, EffectError, Act>;
+
+/** The acting half for one open stream; `undoOf` decides what takes an op back. */
+export const actFor = (call: Call, journal: Journal, undoOf: typeof undoFor = undoFor) =>
+  Effect.gen(function* () {
+    const services = yield* Effect.context<Host | Leases | Plugins>();
+    const host = yield* Host;
+    const act = Effect.fnUntraced(function* (op: Op) {
+      const { stack, lastId } = journal.snapshot.context;
+      const undo = yield* undoOf(op, { view: host, created: createdLinks(stack.map((entry) => entry.op)) });
+      const id = lastId + 1;
+      yield* journal.record({ type: "effect.intended", id, op, undo });
+      const exit = yield* Effect.exit(Effect.provide(execute(call, journal.snapshot, op), services));
+      if (Exit.isSuccess(exit)) {
+        journal.note({ type: "effect.applied", id, ...(exit.value === undefined ? {} : { value: exit.value }) });
+      } else {
+        const error = failureOf(exit.cause);
+        if (error !== null) journal.note({ type: "effect.failed", id, error }); // a defect leaves the op in doubt
+      }
+      return yield* exit;
+    }, Effect.uninterruptible);
+    return Act.of({ perform: act });
+  });

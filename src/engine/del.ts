@@ -1,0 +1,83 @@
+/** DEL: unwind what the log knows; adopt what it does not. */
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import { ABSENT, Host, Kernel } from "../effects/kernel/host.ts";
+import type { Op } from "../effects/kernel/op.ts";
+import { actFor } from "./act.ts";
+import { type Command, decodeRequest } from "./command.ts";
+import { combine, CommandFailed, toCniFailure } from "./failure.ts";
+import type { Journal } from "./journal.ts";
+import { notice } from "./notice.ts";
+import type { Plugin } from "./plugin.ts";
+import { unwind } from "./unwind.ts";
+import { View, viewFor } from "./view.ts";
+
+/** Undoes an attachment the log knows. */
+export const runDel = (command: Command, journal: Journal) =>
+  Effect.uninterruptible(Effect.gen(function* () {
+    journal.likeTheLog();
+    yield* journal.record({ type: "DEL" });
+    const owed = yield* unwind(command, journal);
+    yield* conclude(journal, owed);
+  }));
+
+const conclude = (journal: Journal, owed: readonly Parameters<typeof combine>[0][number][]) =>
+  Effect.gen(function* () {
+    const [first, ...others] = owed;
+    if (first === undefined) return yield* journal.record({ type: "del.succeeded" });
+    const failure = combine([first, ...others]);
+    yield* journal.record({ type: "del.failed", error: failure });
+    return yield* new CommandFailed({ failure });
+  });
+
+/** Removes what another program, or a lost log, left for an attachment the log does not know. */
+export const runAdopt = <C>(plugin: Plugin<C>, command: Command, journal: Journal) =>
+  Effect.scoped(Effect.gen(function* () {
+    const host = yield* openContainer(command);
+    const ops = yield* Effect.provideService(adoptedOps(plugin, command), Host, host);
+    if (ops.length === 0) return;
+    journal.likeTheLog();
+    journal.note({ type: "DEL" });
+    const failures = yield* Effect.provideService(performAll(command, journal, ops), Host, host);
+    yield* conclude(journal, failures);
+  }));
+
+/** A DEL may name a namespace that is gone, or the host's own by mistake: then there is no container side. */
+const openContainer = (command: Command) =>
+  Effect.gen(function* () {
+    const kernel = yield* Kernel;
+    if (command.netns === "") return yield* kernel.open(null);
+    return yield* Effect.catchTag(
+      kernel.open({ path: command.netns, allowOwn: command.allowOwnNetns }),
+      "NetnsError",
+      () => kernel.open(null),
+    );
+  });
+
+const adoptedOps = <C>(plugin: Plugin<C>, command: Command) =>
+  Effect.gen(function* () {
+    if (plugin.adopt === undefined) return [];
+    const decoded = yield* Effect.exit(decodeRequest(plugin, command));
+    if (Exit.isFailure(decoded)) {
+      // The log knows nothing and the config cannot be understood: there is nothing DEL could do better than succeed.
+      yield* notice(`Cannot look for leftovers of "${command.key.containerId}": its configuration is invalid`);
+      return [];
+    }
+    const host = yield* Host;
+    const view = yield* viewFor(command);
+    return yield* Effect.provideService(plugin.adopt({ ...decoded.value, netns: host.netns }), View, view);
+  });
+
+const performAll = (command: Command, journal: Journal, ops: readonly Op[]) =>
+  Effect.gen(function* () {
+    const act = yield* actFor(command, journal, () => Effect.succeed(null)); // to remove is to undo
+    const failures = [];
+    for (const op of ops) {
+      const failure = yield* Effect.match(act.perform(op), {
+        onSuccess: () => null,
+        onFailure: (error) => error._tag === "HostError" && ABSENT.has(error.errno) ? null : toCniFailure(error),
+      });
+      if (failure !== null) failures.push(failure);
+    }
+    return failures;
+  });

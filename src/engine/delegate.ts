@@ -1,0 +1,44 @@
+/** Running another plugin for the same attachment, as a service. Implementation: `invoke.ts`. */
+import * as Context from "effect/Context";
+import * as Data from "effect/Data";
+import type * as Effect from "effect/Effect";
+import type { CniFailure } from "../spec/failure.ts";
+import type { JsonObject } from "../spec/json.ts";
+import type { AttachmentKey } from "../spec/key.ts";
+import type { CniResult } from "../spec/result.ts";
+
+/** A plugin that was run by another one, or by the runtime, failed; `failure` is its error object. */
+export class DelegateError extends Data.TaggedError("DelegateError")<{
+  readonly plugin: string;
+  readonly command: string;
+  readonly failure: CniFailure;
+}> {
+  override get message(): string {
+    return this.failure.details ? `${this.failure.msg}; ${this.failure.details}` : this.failure.msg;
+  }
+}
+
+/** One execution of a plugin, with what the execution protocol carries (CNI spec 1.1.0, section 2). */
+export interface Invocation {
+  readonly plugin: string;
+  readonly command: "ADD" | "DEL" | "CHECK" | "GC" | "STATUS";
+  readonly key: AttachmentKey;
+  /** CNI_NETNS; empty when there is none. */
+  readonly netns: string;
+  /** CNI_NETNS_OVERRIDE: the host's own namespace is allowed. */
+  readonly allowOwnNetns: boolean;
+  /** CNI_ARGS, verbatim. */
+  readonly args: string;
+  /** CNI_PATH, verbatim. */
+  readonly path: string;
+  readonly config: JsonObject;
+}
+
+/** An invocation without what is asked of whom: the attachment, as the execution protocol carries it. */
+export type Call = Omit<Invocation, "plugin" | "command" | "config">;
+
+/** Runs plugins. */
+export class Plugins extends Context.Service<Plugins, {
+  /** The result of ADD; null for the other verbs. */
+  readonly invoke: (invocation: Invocation) => Effect.Effect<CniResult | null, DelegateError>;
+}>()("cleat/Plugins") {}

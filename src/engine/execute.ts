@@ -1,0 +1,59 @@
+/** Carrying out one op, by the service of the room it belongs to. */
+import * as Effect from "effect/Effect";
+import { Host } from "../effects/kernel/host.ts";
+import type { InvokeOp, KernelOp, LeaseOp, Op } from "../effects/kernel/op.ts";
+import { Leases } from "../effects/leases/leases.ts";
+import type { Snapshot } from "../machines/attachment.ts";
+import type { AddEvent } from "../machines/event.ts";
+import type { JsonObject } from "../spec/json.ts";
+import { renderResult } from "../spec/render_result.ts";
+import type { CniResult } from "../spec/result.ts";
+import { atLeast } from "../spec/version.ts";
+import { type Call, Plugins } from "./delegate.ts";
+import type { EffectError } from "./plugin.ts";
+
+const isLeaseOp = (op: Op): op is LeaseOp => op.op === "lease.reserve" || op.op === "lease.release";
+const isInvokeOp = (op: Op): op is InvokeOp => op.op === "plugin.invoke";
+
+/** Carries out an op for the stream in this state, on behalf of a command. */
+export function execute(
+  call: Call,
+  snapshot: Snapshot,
+  op: Op,
+): Effect.Effect<unknown, EffectError, Host | Leases | Plugins> {
+  if (isLeaseOp(op)) return Effect.flatMap(Leases, (leases) => leases.apply(op));
+  if (isInvokeOp(op)) return invoke(call, snapshot, op);
+  const kernelOp: KernelOp = op;
+  return Effect.flatMap(Host, (host) => host.apply(kernelOp));
+}
+
+const invoke = Effect.fnUntraced(function* (call: Call, { context }: Snapshot, op: InvokeOp) {
+  const plugins = yield* Plugins;
+  return yield* plugins.invoke({
+    ...(context.add === null ? call : callOf(call, context.add)),
+    plugin: op.plugin,
+    command: op.command,
+    config: op.command === "DEL" ? yield* withFinalResult(op.config, context.result) : op.config,
+  });
+});
+
+/** What is undone is undone as it was done: with what ADD was given, whatever DEL is. */
+const callOf = ({ key }: Call, { netns, allowOwnNetns = false, args = "", path = "" }: AddEvent): Call => ({
+  key,
+  netns: netns.path,
+  allowOwnNetns,
+  args,
+  path,
+});
+
+/** DEL gets the final result of ADD since 0.4.0, and none before (CNI spec 1.1.0, section 4, "Deriving request configuration"). */
+function withFinalResult(config: JsonObject, result: CniResult | null): Effect.Effect<JsonObject> {
+  const version = typeof config.cniVersion === "string" ? config.cniVersion : "";
+  if (!atLeast(version, "0.4.0")) {
+    const { prevResult: _, ...own } = config;
+    return Effect.succeed(own);
+  }
+  if (result === null) return Effect.succeed(config);
+  const rendered = Effect.orDie(renderResult(result, result.cniVersion)); // it was parsed or made in that version
+  return Effect.map(rendered, (prevResult) => ({ ...config, prevResult }));
+}

@@ -1,0 +1,52 @@
+/** The only place where an error becomes a CNI code (CNI spec 1.1.0, section 5, "Error"). */
+import * as Cause from "effect/Cause";
+import * as Data from "effect/Data";
+import * as Option from "effect/Option";
+import type { NetnsError } from "../effects/kernel/host.ts";
+import { CniCode, type CniFailure, type Refused } from "../spec/failure.ts";
+import type { EffectError } from "./plugin.ts";
+
+/** A verb ended in failure; `failure` is the error object the plugin prints. */
+export class CommandFailed extends Data.TaggedError("CommandFailed")<{ readonly failure: CniFailure }> {
+  override get message(): string {
+    return this.failure.details ? `${this.failure.msg}; ${this.failure.details}` : this.failure.msg;
+  }
+}
+
+const withDetails = (code: number, msg: string, details: string | undefined): CniFailure =>
+  details === undefined ? { code, msg } : { code, msg, details };
+
+/** Turns every error of the engine and its effects into what CNI prints. */
+export function toCniFailure(error: EffectError | Refused | NetnsError | CommandFailed): CniFailure {
+  switch (error._tag) {
+    case "CommandFailed":
+      return error.failure;
+    case "DelegateError":
+      return error.failure;
+    case "Refused":
+      return withDetails(error.code, error.msg, error.details);
+    case "NetnsError":
+      return { code: error.reason === "own" ? CniCode.INVALID_NETNS : CniCode.INVALID_ENVIRONMENT, msg: error.message };
+    case "HostError":
+      return { code: error.errno === "EBUSY" ? CniCode.TRY_AGAIN_LATER : CniCode.IO_FAILURE, msg: error.message };
+    case "LeaseError":
+      return { code: error.reason === "io" ? CniCode.IO_FAILURE : CniCode.RESOURCE_TAKEN, msg: error.message };
+    case "LogError":
+      return {
+        code: error.reason === "busy" || error.reason === "raced" ? CniCode.TRY_AGAIN_LATER : CniCode.IO_FAILURE,
+        msg: error.message,
+      };
+  }
+}
+
+/** One failure out of several: the first is the message, the others are the details. */
+export const combine = (failures: readonly [CniFailure, ...CniFailure[]]): CniFailure => {
+  const [first, ...others] = failures;
+  return others.length === 0 ? first : { ...first, details: others.map(({ msg }) => msg).join("; ") };
+};
+
+/** The typed error of a cause as CNI prints it, or null when the cause is a defect or an interruption. */
+export const failureOf = (cause: Cause.Cause<EffectError | Refused>): CniFailure | null => {
+  const error = Cause.findErrorOption(cause);
+  return Option.isSome(error) ? toCniFailure(error.value) : null;
+};

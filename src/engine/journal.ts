@@ -1,0 +1,79 @@
+/** The log of the command under way: state and file move together. */
+import * as Effect from "effect/Effect";
+import type { LogError, Stream } from "../effects/log/store.ts";
+import type { Snapshot } from "../machines/attachment.ts";
+import type { AttachmentEvent } from "../machines/event.ts";
+import { evolve } from "../machines/evolve.ts";
+import { notice } from "./notice.ts";
+
+/** How a journal treats a log that cannot be written: ADD needs it, DEL only likes it. */
+export type Strictness = "needs the log" | "likes the log";
+
+/** An open stream with the state it has reached. */
+export class Journal {
+  readonly #stream: Stream;
+  #strictness: Strictness = "needs the log";
+  #held: AttachmentEvent[] = [];
+  #snapshot: Snapshot;
+  #said = false;
+
+  constructor(stream: Stream, snapshot: Snapshot) {
+    this.#stream = stream;
+    this.#snapshot = snapshot;
+  }
+
+  /** The state after everything recorded and noted. */
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  /** Whether an event of this type has been noted and not been written yet. */
+  holdsBack(type: AttachmentEvent["type"]): boolean {
+    return this.#held.some((event) => event.type === type);
+  }
+
+  /** From now on a failing write is announced and survived: undoing matters more than writing it down. */
+  likeTheLog(): void {
+    this.#strictness = "likes the log";
+  }
+
+  /** Moves the state at once; the record is written together with the next one. */
+  note(event: AttachmentEvent): void {
+    this.#snapshot = evolve(this.#snapshot, event);
+    this.#held.push(event);
+  }
+
+  /** Writes what was noted and then this event, in one write, and moves the state. If the write fails, nothing has happened. */
+  readonly record = (event: AttachmentEvent): Effect.Effect<void, LogError> =>
+    Effect.suspend(() => {
+      const next = evolve(this.#snapshot, event);
+      return Effect.tap(this.#write([...this.#held, event]), () =>
+        Effect.sync(() => {
+          this.#snapshot = next;
+        }));
+    });
+
+  /** Writes what was noted. */
+  readonly flush: Effect.Effect<void, LogError> = Effect.suspend(() =>
+    this.#held.length === 0 ? Effect.void : this.#write(this.#held)
+  );
+
+  readonly #write = (events: readonly AttachmentEvent[]): Effect.Effect<void, LogError> => {
+    const written = this.#stream.corruption === null ? Effect.asVoid(this.#stream.append(events)) : Effect.void; // a damaged file is evidence: it is set aside, not written to
+    const done = Effect.tap(written, () =>
+      Effect.sync(() => {
+        this.#held = [];
+      }));
+    return this.#strictness === "needs the log"
+      ? done
+      : Effect.catchTag(done, "LogError", (error) => this.#survive(error, events));
+  };
+
+  readonly #survive = (error: LogError, events: readonly AttachmentEvent[]): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      this.#held = [...events];
+      if (this.#said) return Effect.void;
+      this.#said = true;
+      return notice(`${error.message}; going on from memory`);
+    });
+}

@@ -1,0 +1,139 @@
+/** libcni's role: attach, check and detach a container to and from a network, through the engine. */
+import * as Effect from "effect/Effect";
+import { EventStore } from "../effects/log/store.ts";
+import type { Command, Services } from "../engine/command.ts";
+import { CommandFailed } from "../engine/failure.ts";
+import { notice } from "../engine/notice.ts";
+import { runCommand } from "../engine/run_command.ts";
+import { runStatus } from "../engine/run_status.ts";
+import { foldLegal } from "../machines/evolve.ts";
+import { CniCode, type CniFailure } from "../spec/failure.ts";
+import type { JsonObject } from "../spec/json.ts";
+import { type AttachmentKey, CHAIN_SLOT } from "../spec/key.ts";
+import { checkCacheFileName, checkContainerId, checkIfName, checkNetworkName } from "../spec/names.ts";
+import type { NetworkList } from "../spec/network_list.ts";
+import { renderResult } from "../spec/render_result.ts";
+import type { CniResult } from "../spec/result.ts";
+import { atLeast } from "../spec/version.ts";
+import { chain, chainConfig } from "./chain.ts";
+import { DEFAULT_CACHE_DIR, readCachedResult, removeCache, writeCache } from "./result_cache.ts";
+
+/** One container on one network, and what it asks for (CNI spec 1.1.0, section 3, "Attachment Parameters"). */
+export interface Attachment {
+  readonly containerId: string;
+  /** Path of the container's network namespace; may be empty for DEL. */
+  readonly netns: string;
+  readonly ifName: string;
+  /** CNI_ARGS as pairs, in order. */
+  readonly args?: readonly (readonly [string, string])[];
+  /** Capability arguments: `mac`, `portMappings`, `ips`, … (the conventions document). */
+  readonly capabilityArgs?: JsonObject;
+  /** Where plugins are searched, joined by ":"; empty or absent means Cleat's own, in this process. */
+  readonly cniPath?: string;
+  /** Where libcni's result cache is; `/var/lib/cni` by default. */
+  readonly cacheDir?: string;
+}
+
+const keyOf = (list: NetworkList, { containerId, ifName }: Attachment): AttachmentKey => ({
+  network: list.name,
+  containerId,
+  ifName,
+});
+
+/** As the result says its version is: it was parsed in that version. */
+const rendered = (result: CniResult) => Effect.orDie(renderResult(result, result.cniVersion));
+
+const refuse = (failure: CniFailure) => new CommandFailed({ failure });
+
+/** The engine's command for a verb of the runtime; refused when a name is not usable. */
+const commandFor = (verb: Command["verb"], list: NetworkList, attachment: Attachment, prevResult: CniResult | null) =>
+  Effect.gen(function* () {
+    const key = keyOf(list, attachment);
+    const fault = checkNetworkName(key.network) ?? checkContainerId(key.containerId) ?? checkIfName(key.ifName) ??
+      checkCacheFileName(key.network, key.containerId, key.ifName);
+    if (fault !== null) return yield* refuse(fault);
+    const raw = chainConfig(list, attachment.capabilityArgs ?? {});
+    const cniVersion = String(raw.cniVersion);
+    const command: Command = {
+      verb,
+      key,
+      netns: attachment.netns,
+      allowOwnNetns: false,
+      args: (attachment.args ?? []).map(([name, value]) => `${name}=${value}`).join(";"),
+      path: attachment.cniPath ?? "",
+      raw: prevResult === null ? raw : { ...raw, prevResult: yield* rendered(prevResult) },
+      cniVersion,
+    };
+    return command;
+  });
+
+const cacheDirOf = ({ cacheDir }: Attachment): string => cacheDir ?? DEFAULT_CACHE_DIR;
+
+/** ADD of every plugin of the list. A failed or interrupted ADD leaves nothing behind. */
+export const attach = (
+  list: NetworkList,
+  attachment: Attachment,
+): Effect.Effect<CniResult, CommandFailed, Services> =>
+  Effect.gen(function* () {
+    const command = yield* commandFor("ADD", list, attachment, null);
+    const result = yield* runCommand(chain, command);
+    if (result === null) return { cniVersion: command.cniVersion };
+    const { netns, args = [], capabilityArgs = {} } = attachment;
+    const cached = { key: command.key, netns, args, capabilityArgs, config: list.raw };
+    yield* Effect.catch(
+      writeCache(cacheDirOf(attachment), cached, result),
+      (error) =>
+        Effect.andThen(
+          Effect.ignore(runCommand(chain, { ...command, verb: "DEL" })),
+          refuse({ code: CniCode.IO_FAILURE, msg: error.message }),
+        ),
+    );
+    return result;
+  });
+
+/** The final result of ADD: what the log says, or libcni's cache for an attachment that the log does not know. */
+const finalResult = (list: NetworkList, attachment: Attachment) =>
+  Effect.gen(function* () {
+    if (list.cniVersion === "" || !atLeast(list.cniVersion, "0.4.0")) return null;
+    const key = keyOf(list, attachment);
+    const store = yield* EventStore;
+    const read = yield* Effect.option(store.read({ ...key, slot: CHAIN_SLOT }));
+    const logged = read._tag === "Some" ? foldLegal(read.value.records).snapshot.context.result : null;
+    return logged ?? (yield* readCachedResult(cacheDirOf(attachment), key, list.cniVersion));
+  });
+
+/** CHECK of every plugin of the list; fails with everything that was found. A list with `disableCheck` passes. */
+export const check = (
+  list: NetworkList,
+  attachment: Attachment,
+): Effect.Effect<void, CommandFailed, Services> =>
+  Effect.gen(function* () {
+    if (list.cniVersion === "" || !atLeast(list.cniVersion, "0.4.0")) {
+      return yield* refuse({
+        code: CniCode.INCOMPATIBLE_VERSION,
+        msg:
+          `Cannot check network "${list.name}": configuration version "${list.cniVersion}" does not support the CHECK command`,
+      });
+    }
+    if (list.disableCheck) return;
+    const previous = yield* finalResult(list, attachment);
+    yield* runCommand(chain, yield* commandFor("CHECK", list, attachment, previous));
+  });
+
+/** DEL of every plugin of the list, backwards. Succeeds when nothing is left, also where there never was anything. */
+export const detach = (
+  list: NetworkList,
+  attachment: Attachment,
+): Effect.Effect<void, CommandFailed, Services> =>
+  Effect.gen(function* () {
+    const previous = yield* finalResult(list, attachment);
+    const command = yield* commandFor("DEL", list, attachment, previous);
+    yield* runCommand(chain, command);
+    yield* Effect.catch(removeCache(cacheDirOf(attachment), command.key), (error) => notice(error.message));
+  });
+
+/** STATUS of every plugin of the list: could an ADD succeed now? */
+export const status = (list: NetworkList, cniPath = ""): Effect.Effect<void, CommandFailed, Services> =>
+  list.cniVersion === "" || !atLeast(list.cniVersion, "1.1.0")
+    ? Effect.void
+    : runStatus(chain, { raw: chainConfig(list, {}), cniVersion: list.cniVersion, path: cniPath });

@@ -1,0 +1,80 @@
+/** Finding network configurations in a folder, as libcni does. */
+import * as Data from "effect/Data";
+import * as Effect from "effect/Effect";
+import { type FileError, Files } from "../effects/files.ts";
+import type { Refused } from "../spec/failure.ts";
+import { refuseConf } from "../spec/plugin_conf.ts";
+import {
+  listFromPluginConf,
+  type NetworkList,
+  parseNetworkList,
+  parsePluginConf,
+  type PluginConf,
+} from "../spec/network_list.ts";
+
+/** Where cnitool and most runtimes look for networks. */
+export const DEFAULT_CONF_DIR = "/etc/cni/net.d";
+
+/** No network of that name; `name` is null where the folder holds no configuration at all. */
+export class NetworkNotFound extends Data.TaggedError("NetworkNotFound")<{
+  readonly folder: string;
+  readonly name: string;
+  readonly empty: boolean;
+}> {
+  override get message(): string {
+    const state = this.empty ? "there are no network configurations" : "no network configuration has that name";
+    return `Cannot find network "${this.name}" in "${this.folder}": ${state}`;
+  }
+}
+
+const extensionOf = (name: string): string => name.slice(name.lastIndexOf("."));
+
+const readAll = (folder: string, extensions: readonly string[]) =>
+  Effect.gen(function* () {
+    const files = yield* Files;
+    const names = (yield* files.list(folder)) ?? [];
+    return names.filter((name) => extensions.includes(extensionOf(name))).map((name) => `${folder}/${name}`);
+  });
+
+const read = (path: string) => Effect.flatMap(Files, (files) => Effect.map(files.read(path), (text) => text ?? ""));
+
+/** Loads the list in a file, with the plugins of the folder `<folder of the file>/<network name>/`. */
+export const loadList = (path: string): Effect.Effect<NetworkList, FileError | Refused, Files> =>
+  Effect.gen(function* () {
+    const list = yield* parseNetworkList(yield* read(path), path);
+    if (list.loadOnlyInlinedPlugins) return list;
+    const folder = `${path.slice(0, path.lastIndexOf("/"))}/${list.name}`;
+    const confs: PluginConf[] = [];
+    for (const file of yield* readAll(folder, [".conf"])) confs.push(yield* parsePluginConf(yield* read(file), file));
+    if (list.plugins.length + confs.length === 0) {
+      return yield* refuseConf(
+        path,
+        "plugins",
+        undefined,
+        `an array with a plugin, or "${folder}" must hold a .conf file`,
+      );
+    }
+    return { ...list, plugins: [...list.plugins, ...confs] };
+  });
+
+/**
+ * The network of that name: the first `.conflist` that has it, else the first `.conf` or `.json`, by byte-wise file name.
+ * A broken file that comes before it is an error, because it might have been the one.
+ */
+export const loadNetwork = (
+  folder: string,
+  name: string,
+): Effect.Effect<NetworkList, FileError | Refused | NetworkNotFound, Files> =>
+  Effect.gen(function* () {
+    const lists = yield* readAll(folder, [".conflist"]);
+    for (const path of lists) {
+      const list = yield* loadList(path);
+      if (list.name === name) return list;
+    }
+    const confs = yield* readAll(folder, [".conf", ".json"]);
+    for (const path of confs) {
+      const list = yield* listFromPluginConf(yield* parsePluginConf(yield* read(path), path), path);
+      if (list.name === name) return list;
+    }
+    return yield* new NetworkNotFound({ folder, name, empty: lists.length + confs.length === 0 });
+  });
