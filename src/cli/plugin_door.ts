@@ -1,0 +1,117 @@
+/** The execution protocol of a plugin: environment and stdin in, result or error object out (CNI spec 1.1.0, section 2). */
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import { CommandFailed, toCniFailure } from "../engine/failure.ts";
+import { runOurs } from "../engine/invoke.ts";
+import { Notices } from "../engine/notice.ts";
+import { PLUGIN_VERSIONS } from "../plugins/catalog.ts";
+import { registry } from "../plugins/registry.ts";
+import { duplicatedSysctl } from "../plugins/tuning_sysctl.ts";
+import { LAUNCHER_TITLE } from "../effects/program.ts";
+import { type CommandEnvironment, readEnvironment } from "../spec/environment.ts";
+import { CniCode, type CniFailure, Refused } from "../spec/failure.ts";
+import { parseRequestConfig } from "../spec/request_config.ts";
+import { printResult } from "../spec/render_result.ts";
+import { stateDir, systemLayer } from "./layers.ts";
+import { readIn, writeErr, writeOut } from "./stdio.ts";
+
+/** Runs one plugin with the process's environment and streams; answers the exit code. */
+export async function runPlugin(type: string): Promise<number> {
+  const exit = await Effect.runPromiseExit(
+    Effect.provideService(execute(type), Notices, writeErr),
+  );
+  if (Exit.isSuccess(exit)) {
+    writeOut(exit.value);
+    return 0;
+  }
+  const { failure, cniVersion } = failureIn(type, exit.cause);
+  writeErr(failure.details ? `${failure.msg}; ${failure.details}` : failure.msg);
+  writeOut(JSON.stringify({ cniVersion, ...failure }, null, 4));
+  return 1;
+}
+
+/** The version errors are printed in until the config has told one. */
+const FALLBACK_VERSION = "1.1.0";
+
+const execute = (type: string) =>
+  Effect.gen(function* () {
+    const environment = yield* readEnvironment(Deno.env.toObject());
+    if (environment.kind === "about") {
+      writeErr(`CNI ${type} plugin, ${LAUNCHER_TITLE}`);
+      writeErr(`CNI protocol versions supported: ${(PLUGIN_VERSIONS[type] ?? []).join(", ")}`);
+      return "";
+    }
+    const stdin = yield* readStdin;
+    return yield* Effect.mapError(
+      serve(type, environment, stdin),
+      (error) => new VersionedFailure(toCniFailure(error), versionIn(stdin)),
+    );
+  });
+
+const readStdin = Effect.try({
+  try: readIn,
+  catch: (error) =>
+    new Refused({ code: CniCode.IO_FAILURE, msg: `Cannot read the network configuration from stdin: ${error}` }),
+});
+
+const serve = (type: string, environment: CommandEnvironment, stdin: string) =>
+  Effect.gen(function* () {
+    const { command, containerId, ifName, netns, args, path, netnsOverride } = environment;
+    const config = yield* parseRequestConfig(stdin, command);
+    const recipe = registry.get(type);
+    if (recipe === undefined || command === "VERSION") return "";
+    const twice = type === "tuning" && (command === "ADD" || command === "CHECK") ? duplicatedSysctl(stdin) : null;
+    if (twice !== null) return yield* duplicated(twice);
+    const invocation = {
+      plugin: type,
+      command,
+      key: { network: config.name, containerId, ifName },
+      netns,
+      allowOwnNetns: netnsOverride,
+      args,
+      path,
+      config: config.raw,
+    };
+    const run = recipe((plugin) => runOurs(plugin, invocation));
+    const layer = systemLayer(stateDir((name) => Deno.env.get(name), Deno.uid()), registry);
+    const result = yield* Effect.provide(run, layer);
+    return result === null ? "" : yield* printResult(result, config.cniVersion);
+  });
+
+const duplicated = (key: string) =>
+  new Refused({
+    code: CniCode.INVALID_NETWORK_CONFIG,
+    msg: `Cannot use "sysctl": duplicated sysctl keys: "${key}" stands there twice`,
+  });
+
+/** A failure and the protocol version it is told in. */
+class VersionedFailure {
+  readonly _tag = "VersionedFailure";
+  readonly failure: CniFailure;
+  readonly cniVersion: string;
+  constructor(failure: CniFailure, cniVersion: string) {
+    this.failure = failure;
+    this.cniVersion = cniVersion;
+  }
+}
+
+/** What the config says its version is, as far as it can be read. */
+function versionIn(stdin: string): string {
+  try {
+    const { cniVersion } = JSON.parse(stdin);
+    return typeof cniVersion === "string" && cniVersion !== "" ? cniVersion : FALLBACK_VERSION;
+  } catch {
+    return FALLBACK_VERSION;
+  }
+}
+
+function failureIn(type: string, cause: Cause.Cause<VersionedFailure | Refused | CommandFailed>) {
+  const error = Cause.findErrorOption(cause);
+  if (error._tag === "None") {
+    const failure: CniFailure = { code: CniCode.INTERNAL, msg: `Cannot run plugin "${type}": ${Cause.pretty(cause)}` };
+    return { failure, cniVersion: FALLBACK_VERSION };
+  }
+  const known = error.value;
+  return known._tag === "VersionedFailure" ? known : { failure: toCniFailure(known), cniVersion: FALLBACK_VERSION };
+}

@@ -1,0 +1,28 @@
+/** Standard streams, synchronously: results go to stdout, everything else to stderr. */
+
+const write = (stream: { writeSync(bytes: Uint8Array): number }, text: string): void => {
+  let rest = new TextEncoder().encode(text);
+  try {
+    while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
+  } catch (error) {
+    // The reader has gone: there is nobody left to tell.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+};
+
+/** Writes a result. */
+export const writeOut = (text: string): void => write(Deno.stdout, text);
+
+/** Writes a line for people. */
+export const writeErr = (line: string): void => write(Deno.stderr, `${line}\n`);
+
+/** Everything on stdin, as text. */
+export function readIn(): string {
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(65_536);
+  let text = "";
+  for (let length = Deno.stdin.readSync(chunk); length !== null; length = Deno.stdin.readSync(chunk)) {
+    text += decoder.decode(chunk.subarray(0, length), { stream: true });
+  }
+  return text + decoder.decode();
+}

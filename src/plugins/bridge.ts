@@ -1,0 +1,24 @@
+/**
+ * The bridge plugin: containers as ports of a bridge on the host, which may be their gateway.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect";
+import { anyPlugin, type Plugin } from "../engine/plugin.ts";
+import { View } from "../engine/view.ts";
+import { add } from "./bridge/add.ts";
+import { adopt } from "./bridge/adopt.ts";
+import { check } from "./bridge/check.ts";
+import { BridgeConfig } from "./bridge/config.ts";
+
+/** Attaches containers to a bridge: veth pair, addresses by IPAM, gateway, masquerade, VLANs. */
+export const bridge: Plugin<BridgeConfig> = {
+  type: "bridge",
+  versions: ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"],
+  config: BridgeConfig,
+  add,
+  check,
+  adopt,
+  status: (config, { raw }) =>
+    Effect.flatMap(View, (view) => config.ipam?.type ? view.ask(config.ipam.type, "STATUS", raw) : Effect.void),
+};

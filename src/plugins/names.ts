@@ -1,0 +1,22 @@
+/** Names of host links, computed from what they belong to: whoever undoes knows them without asking. */
+import * as Effect from "effect/Effect";
+import { sha256Hex } from "../spec/hash.ts";
+import { type AttachmentKey, attachmentName } from "../spec/key.ts";
+
+/** What host ends of veth pairs begin with, as operators and firewall rules know them from other plugins. */
+const PREFIX = "veth";
+
+/** Digits of the hash that fit behind the prefix: IFNAMSIZ - 1 = 15 bytes in all (linux/if.h). */
+const DIGITS = 11;
+
+const hashedName = (text: string): Effect.Effect<string> =>
+  Effect.map(Effect.promise(() => sha256Hex(text)), (hash) => PREFIX + hash.slice(0, DIGITS));
+
+/** Name of the host end of the veth pair of an attachment: `veth` and 11 hex digits of SHA-256 over its key. */
+export const hostVethName = (key: AttachmentKey): Effect.Effect<string> => hashedName(attachmentName(key));
+
+/**
+ * Name of the end that is the bridge's port of a pair inside the host, whose other end is the link `name`. No
+ * attachment can have this name's text: theirs have slashes.
+ */
+export const portNameOf = (name: string): Effect.Effect<string> => hashedName(`port of ${name}`);

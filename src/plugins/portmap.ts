@@ -1,0 +1,87 @@
+/**
+ * portmap: ports of the host that lead to the container. An element per port in `inet cleat`; no rules, no packet marks,
+ * no other program. Runs after the plugin that made the interface.
+ */
+import * as Effect from "effect/Effect";
+import type { KernelOp, Op } from "../effects/kernel/op.ts";
+import { perform } from "../engine/act.ts";
+import type { Plugin, Request } from "../engine/plugin.ts";
+import { View } from "../engine/view.ts";
+import { addressOf } from "../spec/cidr.ts";
+import { CniCode, Refused } from "../spec/failure.ts";
+import { VERSIONS } from "../spec/version.ts";
+import { applyElements, isOurs } from "./nft_elements.ts";
+import { PortmapConfig, readPortmap } from "./portmap_config.ts";
+import { planElements, type Target, targetsOf } from "./portmap_elements.ts";
+
+const NO_PREV_RESULT = "prevResult is missing: portmap must be called as chained plugin";
+
+/** Connections of UDP clients that sent before the mapping existed, or after it went, are looked up afresh. */
+const flushesOf = (targets: readonly Target[]): readonly KernelOp[] =>
+  targets.flatMap(({ family, mappings }) =>
+    mappings.filter(({ protocol }) => protocol === "udp").map(({ hostPort, hostIp }): KernelOp => ({
+      op: "conntrack.flush",
+      on: "host",
+      family,
+      protocol: "udp",
+      port: hostPort,
+      ...(hostIp === null ? {} : { address: hostIp }),
+    }))
+  );
+
+/** Lets packets with a source in 127.0.0.0/8 be routed to the container: `route_localnet` of the link towards it. */
+const routeLoopback = Effect.fnUntraced(function* ({ address }: Target) {
+  const { host } = yield* View;
+  const link = yield* host.linkTowards("host", addressOf(address));
+  if (link === null) return;
+  const key = `net/ipv4/conf/${link.name}/route_localnet`;
+  const value = yield* host.sysctl("host", key);
+  if (value !== null && value !== "1") yield* perform({ op: "sysctl.write", on: "host", key, value: "1" });
+});
+
+const add = Effect.fnUntraced(function* ({ key, config, prevResult }: Request<PortmapConfig>) {
+  if (prevResult === null) {
+    const msg = `Cannot map host ports of "${key.containerId}": ${NO_PREV_RESULT}`;
+    return yield* new Refused({ code: CniCode.INVALID_NETWORK_CONFIG, msg });
+  }
+  const settings = yield* readPortmap(config);
+  const targets = targetsOf(key, prevResult, settings.mappings);
+  const flushes = flushesOf(targets);
+  const { elements, layout } = yield* planElements(settings, targets);
+  // Undo is last in, first out: the flush before the elements is the one that runs again after they are removed.
+  for (const flush of flushes) yield* perform(flush);
+  yield* applyElements(key, elements, layout);
+  for (const flush of flushes) yield* perform(flush);
+  const ipv4 = settings.snat ? targets.find(({ family }) => family === 4) : undefined;
+  if (ipv4 !== undefined) yield* routeLoopback(ipv4);
+  return prevResult;
+});
+
+/** What an attachment the log does not know has left in our table: elements that bear its name. */
+const adopt = Effect.fnUntraced(function* ({ key, config, prevResult }: Request<PortmapConfig>) {
+  if (prevResult === null) return [];
+  const settings = yield* Effect.orElseSucceed(readPortmap(config), () => null);
+  if (settings === null) return [];
+  const { host } = yield* View;
+  const targets = targetsOf(key, prevResult, settings.mappings);
+  const { elements } = yield* planElements(settings, targets);
+  const found = yield* Effect.forEach(elements, (element) => host.element("host", element));
+  const commands = found.flatMap((element) =>
+    element !== null && isOurs(element, key) ? [{ remove: "element", ...element } as const] : []
+  );
+  if (commands.length === 0) return [];
+  const ops: readonly Op[] = [{ op: "nft.apply", on: "host", commands }, ...flushesOf(targets)];
+  return ops;
+});
+
+/** Host ports for containers, served natively whatever `backend` asks for. */
+export const portmap: Plugin<PortmapConfig> = {
+  type: "portmap",
+  versions: VERSIONS,
+  config: PortmapConfig,
+  validate: (config) => Effect.asVoid(readPortmap(config)),
+  add,
+  check: ({ key, prevResult }) =>
+    Effect.succeed(prevResult === null ? [`host ports of "${key.containerId}": ${NO_PREV_RESULT}`] : []),
+  adopt,
+};
