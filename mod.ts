@@ -19,10 +19,12 @@
  *
  * @module
  */
+import { hash } from "node:crypto";
 import * as Effect from "effect/Effect";
-import type * as Layer from "effect/Layer";
+import * as Layer from "effect/Layer";
 import * as ManagedRuntime from "effect/ManagedRuntime";
 import { stateDir, systemLayer } from "./src/cli/layers.ts";
+import { Digest } from "./src/effects/log/sha256.ts";
 import { EventStore } from "./src/effects/log/store.ts";
 import type { Services } from "./src/engine/command.ts";
 import { replay, type ReplayStep } from "./src/machines/evolve.ts";
@@ -79,7 +81,9 @@ export interface RunOptions {
  * ```
  */
 export const layer = (options: CleatOptions = {}): Layer.Layer<Services> =>
-  systemLayer(options.stateDir ?? stateDir((name) => Deno.env.get(name), Deno.uid()), registry);
+  systemLayer(options.stateDir ?? stateDir((name) => Deno.env.get(name), Deno.uid()), registry).pipe(
+    Layer.provide(Layer.succeed(Digest)((bytes) => hash("sha256", bytes, "hex"))),
+  );
 
 /** libcni's role, as promises. Rejects with `CommandFailed`, whose `failure` is a CNI error object. */
 export class Cleat {

@@ -7,7 +7,8 @@ import type { AddEvent } from "../machines/event.ts";
 import { CniCode, type CniFailure, type Refused } from "../spec/failure.ts";
 import { Act, actFor } from "./act.ts";
 import type { Command } from "./command.ts";
-import { combine, CommandFailed, failureOf } from "./failure.ts";
+import { runDel } from "./del.ts";
+import { combine, CommandFailed, failureOf, toCniFailure } from "./failure.ts";
 import type { Journal } from "./journal.ts";
 import type { EffectError, Plugin, Request } from "./plugin.ts";
 import { unwind } from "./unwind.ts";
@@ -28,7 +29,9 @@ export const runAdd = <C>(plugin: Plugin<C>, command: Command, decoded: Request<
       const result = exit.value;
       const recorded = yield* Effect.exit(journal.record({ type: "add.succeeded", result }));
       if (Exit.isFailure(recorded)) return yield* rollBack(command, journal, failureFor(command, recorded.cause));
-      return result;
+      // Who interrupted while the last record was written gets no result, so nothing may stay.
+      const late = yield* Effect.exit(restore(Effect.void));
+      return Exit.isSuccess(late) ? result : yield* takeBack(command, journal, failureFor(command, late.cause));
     })
   ));
 
@@ -60,6 +63,14 @@ const failureFor = (command: Command, cause: Cause.Cause<EffectError | Refused>)
       ? `Cannot attach "${command.key.containerId}": interrupted`
       : `Cannot attach "${command.key.containerId}": ${Cause.pretty(cause)}`,
   };
+
+/** A finished ADD that nobody waits for any more is ended as DEL would end it. */
+const takeBack = (command: Command, journal: Journal, failure: CniFailure) =>
+  Effect.gen(function* () {
+    const ended = yield* Effect.result(runDel(command, journal));
+    const owed = ended._tag === "Failure" ? [toCniFailure(ended.failure)] : [];
+    return yield* new CommandFailed({ failure: combine([failure, ...owed]) });
+  });
 
 /** Records the failure, pops the stack, and fails with what went wrong first. Where nothing was written, nothing is. */
 const rollBack = (command: Command, journal: Journal, failure: CniFailure) =>

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import { ABSENT, Host, Kernel } from "../effects/kernel/host.ts";
 import type { Op } from "../effects/kernel/op.ts";
+import type { Recorded } from "../machines/event.ts";
 import { actFor } from "./act.ts";
 import { type Command, decodeRequest } from "./command.ts";
 import { combine, CommandFailed, toCniFailure } from "./failure.ts";
@@ -30,28 +31,39 @@ const conclude = (journal: Journal, owed: readonly Parameters<typeof combine>[0]
     return yield* new CommandFailed({ failure });
   });
 
-/** Removes what another program, or a lost log, left for an attachment the log does not know. */
-export const runAdopt = <C>(plugin: Plugin<C>, command: Command, journal: Journal) =>
+/**
+ * Removes what another program, or a lost log, left for an attachment the log does not know. `earlier` are the records
+ * of its past: a namespace that is not the one of its last ADD is a stranger's, whatever its path.
+ */
+export const runAdopt = <C>(plugin: Plugin<C>, command: Command, journal: Journal, earlier: readonly Recorded[]) =>
   Effect.scoped(Effect.gen(function* () {
-    const host = yield* openContainer(command);
+    const host = yield* openContainer(command, cookieOf(earlier));
     const ops = yield* Effect.provideService(adoptedOps(plugin, command), Host, host);
-    if (ops.length === 0) return;
+    if (ops.length === 0 && journal.snapshot.value !== "failed") return;
     journal.likeTheLog();
     journal.note({ type: "DEL" });
     const failures = yield* Effect.provideService(performAll(command, journal, ops), Host, host);
     yield* conclude(journal, failures);
   }));
 
+/** The cookie of the namespace that the last ADD was given; null where there was none, or it was not opened. */
+const cookieOf = (records: readonly Recorded[]): string | null => {
+  const last = records.findLast(({ event }) => event.type === "ADD")?.event;
+  return last?.type === "ADD" ? last.netns.cookie || null : null;
+};
+
 /** A DEL may name a namespace that is gone, or the host's own by mistake: then there is no container side. */
-const openContainer = (command: Command) =>
+const openContainer = (command: Command, known: string | null) =>
   Effect.gen(function* () {
     const kernel = yield* Kernel;
     if (command.netns === "") return yield* kernel.open(null);
-    return yield* Effect.catchTag(
+    const host = yield* Effect.catchTag(
       kernel.open({ path: command.netns, allowOwn: command.allowOwnNetns }),
       "NetnsError",
       () => kernel.open(null),
     );
+    const isStranger = known !== null && host.netns !== null && host.netns.cookie !== known;
+    return isStranger ? yield* kernel.open(null) : host;
   });
 
 const adoptedOps = <C>(plugin: Plugin<C>, command: Command) =>

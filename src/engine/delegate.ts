@@ -12,6 +12,8 @@ export class DelegateError extends Data.TaggedError("DelegateError")<{
   readonly plugin: string;
   readonly command: string;
   readonly failure: CniFailure;
+  /** There was no executable, or it could not be started: the plugin has done nothing. */
+  readonly notStarted?: boolean;
 }> {
   override get message(): string {
     return this.failure.details ? `${this.failure.msg}; ${this.failure.details}` : this.failure.msg;

@@ -73,8 +73,11 @@ const delegateError = (
   error: ExecError | CommandFailed | Refused | DelegateError,
 ): DelegateError => {
   if (error._tag === "DelegateError") return error;
-  const failure = error._tag === "ExecError" ? { code: CniCode.IO_FAILURE, msg: error.message } : toCniFailure(error);
-  return new DelegateError({ plugin, command, failure });
+  if (error._tag === "ExecError") {
+    const failure = { code: CniCode.IO_FAILURE, msg: error.message };
+    return new DelegateError({ plugin, command, failure, notStarted: true });
+  }
+  return new DelegateError({ plugin, command, failure: toCniFailure(error) });
 };
 
 const environmentOf = ({ command, key, netns, args, path, allowOwnNetns }: Invocation): Record<string, string> => ({

@@ -39,7 +39,9 @@ const run = <C>(plugin: Plugin<C>, command: Command) =>
     const decision = decide(journal.snapshot, command.verb);
     if (decision.decision === "refuse") return yield* new CommandFailed({ failure: decision.failure });
     if (decoded === null) {
-      yield* decision.decision === "adopt" ? runAdopt(plugin, command, journal) : runDel(command, journal);
+      yield* decision.decision === "adopt"
+        ? runAdopt(plugin, command, journal, opened.stream.records)
+        : runDel(command, journal);
       return yield* Effect.as(setAsideIfCorrupt(plugin, command, opened, decision.decision === "accept"), null);
     }
     if (command.verb === "CHECK") return yield* Effect.as(runCheck(plugin, command, decoded, journal), null);
@@ -84,7 +86,7 @@ const setAsideIfCorrupt = <C>(plugin: Plugin<C>, command: Command, { stream }: O
     if (stream.corruption === null) return;
     if (unwound) {
       const blank: OpenStream["stream"] = { ...stream, records: [] };
-      yield* runAdopt(plugin, command, new Journal(blank, initialSnapshot));
+      yield* runAdopt(plugin, command, new Journal(blank, initialSnapshot), stream.records);
     }
     yield* stream.setAside;
   });

@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect";
 import { EventStore } from "../effects/log/store.ts";
 import { isJsonObject, type JsonObject } from "../spec/json.ts";
-import type { AttachmentKey } from "../spec/key.ts";
+import { foldLegal } from "../machines/evolve.ts";
+import type { AttachmentKey, StreamId } from "../spec/key.ts";
 import type { Command, Services } from "./command.ts";
 import { combine, CommandFailed, toCniFailure } from "./failure.ts";
 import type { Plugin } from "./plugin.ts";
@@ -33,12 +34,26 @@ export const runGc = <C>(
       typeOf(id.slot) === plugin.type && !valid.has(`${id.containerId}/${id.ifName}`)
     );
     const failures = [];
-    for (const { network, containerId, ifName } of dead) {
+    for (const id of dead) {
+      if (yield* isOver(id)) continue;
+      const { network, containerId, ifName } = id;
       const exit = yield* Effect.result(runCommand(plugin, delOf({ network, containerId, ifName }, request)));
       if (exit._tag === "Failure") failures.push(exit.failure.failure);
     }
     const [first, ...others] = failures;
     if (first !== undefined) return yield* new CommandFailed({ failure: combine([first, ...others]) });
+  });
+
+/** Whether a stream is history: a DEL would only make it longer, and so keep it from being pruned. */
+const isOver = (id: StreamId) =>
+  Effect.gen(function* () {
+    const store = yield* EventStore;
+    const { records, corruption } = yield* Effect.mapError(
+      store.read(id),
+      (error) => new CommandFailed({ failure: toCniFailure(error) }),
+    );
+    const { snapshot, illegal } = foldLegal(records, id);
+    return snapshot.value === "detached" && corruption === null && illegal === null;
   });
 
 const delOf = (

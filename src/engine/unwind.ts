@@ -9,7 +9,14 @@ import { toCniFailure } from "./failure.ts";
 import type { Journal } from "./journal.ts";
 import type { EffectError } from "./plugin.ts";
 
-const isAbsent = (error: EffectError): boolean => error._tag === "HostError" && ABSENT.has(error.errno);
+/**
+ * Whether the error says that there is nothing to undo. A plugin whose ADD failed and that cannot be started has, but for
+ * its removal in between, never run: to wait for it would keep the attachment from ever being detached.
+ */
+const isAbsent = (error: EffectError, { outcome }: Entry): boolean =>
+  error._tag === "HostError"
+    ? ABSENT.has(error.errno)
+    : error._tag === "DelegateError" && outcome === "failed" && error.notStarted === true;
 
 /** Undoes what is on the stack, last in, first out; goes on after a failure. Answers what could not be undone. */
 export const unwind = (call: Call, journal: Journal) =>
@@ -28,10 +35,11 @@ export const unwind = (call: Call, journal: Journal) =>
     return failures;
   })).pipe(Effect.uninterruptible);
 
-const undoOne = Effect.fnUntraced(function* (call: Call, journal: Journal, { id, undo }: Entry) {
+const undoOne = Effect.fnUntraced(function* (call: Call, journal: Journal, entry: Entry) {
+  const { id, undo } = entry;
   if (undo === null) return null;
   const done = yield* Effect.result(execute(call, journal.snapshot, undo));
-  if (done._tag === "Failure" && !isAbsent(done.failure)) {
+  if (done._tag === "Failure" && !isAbsent(done.failure, entry)) {
     const failure = toCniFailure(done.failure);
     journal.note({ type: "undo.failed", id, error: failure });
     return failure;

@@ -1,5 +1,5 @@
 /** Folding facts into state. */
-import { getNextTransitions, initialTransition, transition } from "xstate";
+import { type AnyActorScope, createActor, getNextTransitions } from "xstate";
 import { attachmentName, type StreamId } from "../spec/key.ts";
 import { attachment, type Instruction, type Snapshot } from "./attachment.ts";
 import type { AttachmentEvent, Recorded } from "./event.ts";
@@ -17,8 +17,31 @@ export class IllegalEvent extends Error {
   }
 }
 
+/**
+ * Never started. xstate's `transition` makes such an actor for every event, which costs more than the transition itself;
+ * one serves them all, since entering a state only collects its actions.
+ */
+const inert = createActor(attachment);
+
 /** The state before anything has happened. */
-export const initialSnapshot: Snapshot = initialTransition(attachment)[0];
+export const initialSnapshot: Snapshot = inert.getSnapshot();
+
+/** Computes one transition; what it would execute is returned instead. */
+function transition(snapshot: Snapshot, event: AttachmentEvent): readonly [Snapshot, readonly string[]] {
+  const actions: string[] = [];
+  const scope: AnyActorScope = {
+    self: inert,
+    id: inert.id,
+    sessionId: inert.sessionId,
+    system: inert.system,
+    logger: () => {},
+    defer: () => {},
+    emit: () => {},
+    stopChild: () => {},
+    actionExecutor: ({ type }) => void actions.push(type),
+  };
+  return [attachment.transition(snapshot, event, scope), actions];
+}
 
 const INSTRUCTIONS: ReadonlySet<string> = new Set<Instruction>(["runAdd", "runCheck", "runDel", "runUndo"]);
 const isInstruction = (type: string): type is Instruction => INSTRUCTIONS.has(type);
@@ -26,8 +49,8 @@ const isInstruction = (type: string): type is Instruction => INSTRUCTIONS.has(ty
 /** The next state, and what the engine must carry out there. Throws `IllegalEvent`. */
 export function step(snapshot: Snapshot, event: AttachmentEvent): readonly [Snapshot, readonly Instruction[]] {
   if (!snapshot.can(event)) throw new IllegalEvent(event, snapshot);
-  const [next, actions] = transition(attachment, snapshot, event);
-  return [next, actions.map(({ type }) => type).filter(isInstruction)];
+  const [next, actions] = transition(snapshot, event);
+  return [next, actions.filter(isInstruction)];
 }
 
 /** The next state. Throws `IllegalEvent`. */

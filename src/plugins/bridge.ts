@@ -4,7 +4,7 @@
  * @module
  */
 import * as Effect from "effect/Effect";
-import { anyPlugin, type Plugin } from "../engine/plugin.ts";
+import type { Plugin } from "../engine/plugin.ts";
 import { View } from "../engine/view.ts";
 import { add } from "./bridge/add.ts";
 import { adopt } from "./bridge/adopt.ts";

@@ -3,6 +3,7 @@ import * as Data from "effect/Data";
 import * as Effect from "effect/Effect";
 import { type FileError, Files } from "../effects/files.ts";
 import type { Refused } from "../spec/failure.ts";
+import { checkNetworkName } from "../spec/names.ts";
 import { refuseConf } from "../spec/plugin_conf.ts";
 import {
   listFromPluginConf,
@@ -42,7 +43,8 @@ const read = (path: string) => Effect.flatMap(Files, (files) => Effect.map(files
 export const loadList = (path: string): Effect.Effect<NetworkList, FileError | Refused, Files> =>
   Effect.gen(function* () {
     const list = yield* parseNetworkList(yield* read(path), path);
-    if (list.loadOnlyInlinedPlugins) return list;
+    // A name that is no file name would lead into another folder; such a list is refused when it is used.
+    if (list.loadOnlyInlinedPlugins || checkNetworkName(list.name) !== null) return list;
     const folder = `${path.slice(0, path.lastIndexOf("/"))}/${list.name}`;
     const confs: PluginConf[] = [];
     for (const file of yield* readAll(folder, [".conf"])) confs.push(yield* parsePluginConf(yield* read(file), file));

@@ -64,8 +64,9 @@ const makeWorld = (options: SimulatedOptions): SimWorld => ({
 const find = (world: SimWorld, wanted: NetnsWanted): Effect.Effect<SimNetns | null, NetnsError> => {
   if (wanted === null) return Effect.succeed(null);
   if ("recorded" in wanted) {
-    const netns = world.netns.get(wanted.recorded.path);
-    return Effect.succeed(netns?.cookie === wanted.recorded.cookie ? netns : null);
+    const { path, cookie } = wanted.recorded;
+    const netns = path === world.host.path ? world.host : world.netns.get(path);
+    return Effect.succeed(netns?.cookie === cookie ? netns : null);
   }
   const { path, allowOwn } = wanted;
   if (path === world.host.path) {

@@ -75,6 +75,21 @@ const censuses = (stateDir: string) => {
 /**
  * The pools of this machine. A change ends with `LeaseError`, "io" where directory or census cannot be read or written;
  * DEL needs neither census nor state directory. A missing pool holds nothing and is not made by looking or releasing.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect";
+ * import { directoryLeases } from "./directory.ts";
+ * import { Leases } from "./leases.ts";
+ * const folder = Deno.makeTempDirSync();
+ * const pool = `${folder}/networks/net`, owner = { containerId: "c1", ifName: "eth0" };
+ * const ranges = [{ subnet: "10.1.0.0/24", rangeStart: "10.1.0.1", rangeEnd: "10.1.0.254", gateway: "10.1.0.1" }];
+ * const script = Effect.flatMap(Leases, (leases) => leases.apply({ op: "lease.reserve", pool, owner, set: 0, ranges }));
+ * await Effect.runPromise(Effect.provide(script, directoryLeases({ stateDir: `${folder}/state` })));
+ * const content = Deno.readTextFileSync(`${pool}/10.1.0.2`);
+ * Deno.removeSync(folder, { recursive: true });
+ * if (content !== "c1\r\neth0") throw new Error("not host-local's format");
+ * ```
  */
 export const directoryLeases = ({ stateDir }: DirectoryLeasesOptions): Layer.Layer<Leases> => {
   const censusOf = censuses(stateDir);

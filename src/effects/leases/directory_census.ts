@@ -5,8 +5,9 @@
  *
  * It cannot be trusted blindly, for Go does not know of it. Every reservation, ours or Go's, overwrites a pointer file, and
  * ours are dated back; so as long as all pointers are as we left them, nobody else has reserved anything and no lease
- * is missing here. An entry too many does no harm: each is compared with the lease itself before it counts.
- * All of it happens under the pool's lock.
+ * is missing here. (Only what somebody puts there by hand, without a pointer, is overlooked until the next scan.) An
+ * entry too many does no harm: each is compared with the lease itself before it counts. All of it happens under the
+ * pool's lock.
  */
 import { orAbsent, type Pointer, readPointer, redatePointers } from "./directory_pool.ts";
 

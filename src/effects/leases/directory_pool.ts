@@ -116,7 +116,16 @@ export const createLease = (pool: string, ip: string, content: string, temporary
     }
     throw error;
   } finally {
+    tryRemove(temporary);
+  }
+};
+
+/** Failing is harmless: the next lease is written after removing what is left. */
+const tryRemove = (temporary: string): void => {
+  try {
     Deno.removeSync(temporary);
+  } catch {
+    // the lease is made or not, and that is the answer
   }
 };
 

@@ -17,8 +17,8 @@ export interface MemoryLeases {
   readonly layer: Layer.Layer<Leases>;
   /** The files of every pool as host-local would have them: `<ip>` and `last_reserved_ip.<set>`, with their contents. */
   readonly dump: () => Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Puts a lease into a pool as another program would; `content` is what its file holds. */
-  readonly put: (pool: string, ip: string, content: string) => void;
+  /** Puts a lease into a pool; `content` is what its file holds. With `set`, that set's pointer moves, as for host-local. */
+  readonly put: (pool: string, ip: string, content: string, set?: number) => void;
   /** The next `count` changes fail with "io", and nothing is changed. */
   readonly failApplies: (count: number) => void;
 }
@@ -128,7 +128,10 @@ export const memoryLeases = (hooks: MemoryLeasesHooks = {}): MemoryLeases => {
   return {
     layer: Layer.succeed(Leases)({ ...viewOf(pools), apply }),
     dump: () => Object.fromEntries([...pools].map(([path, pool]) => [path, filesOf(pool)])),
-    put: (pool, ip, content) => void made(pool).leases.set(canonicalIp(ip) ?? ip, content),
+    put: (pool, ip, content, set) => {
+      made(pool).leases.set(canonicalIp(ip) ?? ip, content);
+      if (set !== undefined) made(pool).pointers.set(set, ip);
+    },
     failApplies: (count) => {
       failures = count;
     },

@@ -13,10 +13,11 @@ import { Origin, type OriginShape } from "../origin.ts";
 import { takeTurn } from "../wait.ts";
 import { lockExisting, readAll, readUnlocked, removeFile } from "./file_handle.ts";
 import { namesIn, placeOf, streamsFolder, SUFFIX } from "./file_paths.ts";
-import { attempt, closeFile, makeStream, type OpenFile } from "./file_stream.ts";
+import { attempt, closeFile, makeStream, type OpenFile, type StreamOf } from "./file_stream.ts";
 import { emptyTail, type Verified, verifyLines } from "./format.ts";
 import { checkParts, filterName } from "./part.ts";
 import { isPrunable } from "./prune.ts";
+import { Digest, type Sha256 } from "./sha256.ts";
 import { EventStore, type EventStoreShape, LogError } from "./store.ts";
 
 /** How long `open` waits for another writer, in milliseconds, unless told otherwise. */
@@ -27,12 +28,23 @@ const busy = (stream: string, waitMs: number): LogError =>
 
 const unwritten = (id: StreamId): Verified => ({ records: [], corruption: null, goodLength: 0, tail: emptyTail(id) });
 
+/** What the store works with. */
+interface Base {
+  readonly stateDir: string;
+  readonly origin: OriginShape;
+  readonly sha256: Sha256;
+}
+
 /** Verifies a locked file and cuts off a torn last line. */
-const verifyFile = (open: OpenFile, file: Deno.FsFile, id: StreamId): Effect.Effect<Verified, LogError> =>
+const verifyFile = (
+  open: OpenFile,
+  file: Deno.FsFile,
+  { id, sha256 }: StreamOf,
+): Effect.Effect<Verified, LogError> =>
   Effect.gen(function* () {
     const stream = streamName(id);
     const bytes = yield* attempt(stream, () => readAll(file));
-    const verified = yield* Effect.promise(() => verifyLines(bytes, id));
+    const verified = yield* Effect.promise(() => verifyLines(bytes, id, sha256));
     const { corruption, goodLength, tail } = verified;
     open.tail = tail;
     open.length = goodLength;
@@ -44,26 +56,27 @@ const verifyFile = (open: OpenFile, file: Deno.FsFile, id: StreamId): Effect.Eff
     return verified;
   });
 
-const openStream = (stateDir: string, origin: OriginShape): EventStoreShape["open"] => (id, waitMs = DEFAULT_WAIT_MS) =>
+const openStream = (base: Base): EventStoreShape["open"] => (id, waitMs = DEFAULT_WAIT_MS) =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const stream = streamName(id);
-      const place = yield* attempt(stream, () => placeOf(stateDir, id));
+      const place = yield* attempt(stream, () => placeOf(base.stateDir, id));
       const locked = yield* takeTurn(attempt(stream, () => lockExisting(place)), waitMs, restore);
       if (locked === null) return yield* busy(stream, waitMs);
       const file = locked === "absent" ? null : locked;
       const open: OpenFile = { file, length: 0, tail: emptyTail(id), refusal: null, torn: false };
       yield* Effect.addFinalizer(() => Effect.sync(() => closeFile(open)));
-      const verified = file === null ? unwritten(id) : yield* verifyFile(open, file, id);
-      return makeStream(open, { id, stateDir, place, origin }, verified);
+      const of = { ...base, id, place };
+      const verified = file === null ? unwritten(id) : yield* verifyFile(open, file, of);
+      return makeStream(open, of, verified);
     })
   );
 
-const readStream = (stateDir: string): EventStoreShape["read"] => (id) =>
+const readStream = ({ stateDir, sha256 }: Base): EventStoreShape["read"] => (id) =>
   Effect.gen(function* () {
     const bytes = yield* attempt(streamName(id), () => readUnlocked(placeOf(stateDir, id)));
     if (bytes === null) return { records: [], corruption: null };
-    const { records, corruption } = yield* Effect.promise(() => verifyLines(bytes, id));
+    const { records, corruption } = yield* Effect.promise(() => verifyLines(bytes, id, sha256));
     return { records, corruption };
   });
 
@@ -88,18 +101,18 @@ const findStreams = (stateDir: string, filter: Partial<AttachmentKey>): StreamId
   return found.sort((a, b) => streamName(a) < streamName(b) ? -1 : 1);
 };
 
-const listStreams = (stateDir: string): EventStoreShape["list"] => (filter) =>
+const listStreams = ({ stateDir }: Base): EventStoreShape["list"] => (filter) =>
   attempt(filterName(filter), () => findStreams(stateDir, filter));
 
 /** Removes the stream if it may go; a stream that somebody has open stays. */
-const pruneOne = (stateDir: string, id: StreamId, before: string): Effect.Effect<boolean, LogError> =>
+const pruneOne = ({ stateDir, sha256 }: Base, id: StreamId, before: string): Effect.Effect<boolean, LogError> =>
   Effect.acquireUseRelease(
     attempt(streamName(id), () => lockExisting(placeOf(stateDir, id))),
     (file) =>
       Effect.gen(function* () {
         if (file === null || file === "absent") return false;
         const bytes = yield* attempt(streamName(id), () => readAll(file));
-        if (!isPrunable(yield* Effect.promise(() => verifyLines(bytes, id)), before)) return false;
+        if (!isPrunable(yield* Effect.promise(() => verifyLines(bytes, id, sha256)), before)) return false;
         yield* attempt(streamName(id), () => removeFile(placeOf(stateDir, id)));
         return true;
       }),
@@ -109,11 +122,11 @@ const pruneOne = (stateDir: string, id: StreamId, before: string): Effect.Effect
       }),
   );
 
-const pruneStreams = (stateDir: string): EventStoreShape["prune"] => (before) =>
+const pruneStreams = (base: Base): EventStoreShape["prune"] => (before) =>
   Effect.gen(function* () {
     let removed = 0;
-    for (const id of yield* listStreams(stateDir)({})) {
-      if (yield* pruneOne(stateDir, id, before)) removed++;
+    for (const id of yield* listStreams(base)({})) {
+      if (yield* pruneOne(base, id, before)) removed++;
     }
     return removed;
   });
@@ -121,14 +134,37 @@ const pruneStreams = (stateDir: string): EventStoreShape["prune"] => (before) =>
 /**
  * The event store below a state directory, which the first append makes if need be. Its effects end with `LogError`:
  * "io" also when a part of a stream's id would lead out of its folder, or a link lies where a file or folder should.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect";
+ * import * as Layer from "effect/Layer";
+ * import { systemOrigin } from "../system.ts";
+ * import { fileEventStore } from "./file.ts";
+ * import { EventStore } from "./store.ts";
+ * const stateDir = Deno.makeTempDirSync();
+ * const id = { network: "net", containerId: "c1", ifName: "eth0", slot: "bridge" };
+ * const script = Effect.gen(function* () {
+ *   const store = yield* EventStore;
+ *   yield* Effect.scoped(Effect.flatMap(store.open(id), (stream) => stream.append([{ type: "DEL" }])));
+ *   return (yield* store.read(id)).records;
+ * });
+ * const layer = fileEventStore(stateDir).pipe(Layer.provide(systemOrigin("0.0.0")));
+ * const records = await Effect.runPromise(Effect.provide(script, layer));
+ * Deno.removeSync(stateDir, { recursive: true });
+ * if (records[0]?.by !== "cleat 0.0.0") throw new Error("the record is not ours");
+ * ```
  */
 export const fileEventStore = (stateDir: string): Layer.Layer<EventStore, never, Origin> =>
   Layer.effect(
     EventStore,
-    Effect.map(Origin, (origin) => ({
-      open: openStream(stateDir, origin),
-      read: readStream(stateDir),
-      list: listStreams(stateDir),
-      prune: pruneStreams(stateDir),
-    })),
+    Effect.gen(function* () {
+      const base: Base = { stateDir, origin: yield* Origin, sha256: yield* Digest };
+      return EventStore.of({
+        open: openStream(base),
+        read: readStream(base),
+        list: listStreams(base),
+        prune: pruneStreams(base),
+      });
+    }),
   );

@@ -8,6 +8,7 @@
 import type { AttachmentEvent, Recorded } from "../../machines/event.ts";
 import { type StreamId, streamName } from "../../spec/key.ts";
 import type { OriginShape } from "../origin.ts";
+import { type Sha256, subtleSha256 } from "./sha256.ts";
 import { isRecorded, shapeFault } from "./shape.ts";
 import type { Corruption } from "./store.ts";
 
@@ -39,10 +40,6 @@ const NEWLINE = 0x0a;
 const encoder = new TextEncoder();
 /** Fatal: bytes that are not UTF-8 must not pass as replacement characters. */
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** SHA-256 in hex. */
-const sha256 = async (bytes: Bytes): Promise<string> =>
-  new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 
 /** The end of a log that has no records yet. */
 export const emptyTail = (id: StreamId): Tail => ({ seq: 0, bytes: encoder.encode(streamName(id)) });
@@ -92,7 +89,7 @@ const readLine = (line: Bytes, seq: number, prev: string): Recorded | string => 
  * if (records.length !== 2 || corruption !== null) throw new Error("wrong");
  * ```
  */
-export const verifyLines = async (bytes: Bytes, id: StreamId): Promise<Verified> => {
+export const verifyLines = async (bytes: Bytes, id: StreamId, sha256: Sha256 = subtleSha256): Promise<Verified> => {
   const lines = linesOf(bytes);
   const empty = emptyTail(id);
   const hashed = await Promise.all([empty.bytes, ...lines.slice(0, -1)].map(sha256));
@@ -126,12 +123,14 @@ export const encodeEvents = async (
   tail: Tail,
   events: readonly AttachmentEvent[],
   origin: OriginShape,
+  sha256: Sha256 = subtleSha256,
 ): Promise<Encoded> => {
   const { boot, pid, by } = origin;
   const records: Recorded[] = [], lines: Bytes[] = [];
   let last = tail;
   for (const event of events) {
-    const prev = await sha256(last.bytes);
+    const hash = sha256(last.bytes);
+    const prev = typeof hash === "string" ? hash : await hash;
     const record: Recorded = { v: 1, seq: last.seq + 1, at: origin.now(), boot, pid, by, prev, event };
     last = { seq: record.seq, bytes: encoder.encode(JSON.stringify(record)) };
     records.push(record);

@@ -15,6 +15,12 @@ export interface Device {
   readonly pinned: boolean;
 }
 
+/** What the kernel gives a bridge without ports whose MAC nobody chose; it takes the first port's in its place. */
+const NO_MAC = "00:00:00:00:00:00";
+
+/** Whether the bridge has a MAC to keep. */
+export const hasMac = ({ mac }: Link): boolean => mac !== "" && mac !== NO_MAC;
+
 /**
  * Finds or makes the bridge and sees to it that it is up. Ends with `Refused` when the name belongs to another kind of
  * link, or VLANs are asked of a bridge that does not filter them.
@@ -26,7 +32,7 @@ export const ensureBridge: (plan: BridgePlan) => Effect.Effect<Device, EffectErr
     if (!link.up) yield* quietIpv6(plan.bridge);
     // A container must not be able to reroute its host by router advertisements, on a bridge of any origin.
     yield* preferSysctl({ on: "host", key: `net/ipv6/conf/${plan.bridge}/accept_ra`, value: "0" });
-    const pin = !link.up && plan.isGateway && plan.vlan === 0;
+    const pin = !link.up && plan.isGateway && plan.vlan === 0 && hasMac(link);
     const set: LinkSettings = {
       ...(link.up ? {} : { up: true }),
       ...(plan.promisc && !link.promisc ? { promisc: true } : {}),

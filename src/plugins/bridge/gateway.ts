@@ -9,7 +9,7 @@ import { CniCode, Refused } from "../../spec/failure.ts";
 import type { ResultIp } from "../../spec/result.ts";
 import { ensureSysctl, orAlready, PRESENT } from "../ensure.ts";
 import { overlaps } from "../ipam.ts";
-import type { Device } from "./device.ts";
+import { type Device, hasMac } from "./device.ts";
 import type { BridgePlan } from "./plan.ts";
 
 /** Which file turns forwarding on, by family. */
@@ -44,15 +44,22 @@ export const ensureGateways: (
     const present = yield* view.host.addresses("host", link);
     const missing = wanted.filter((address) => !present.some((other) => other.address === address));
     for (const address of missing) yield* addGateway(plan, link, address, obstacles(present, wanted, address));
-    // Until now the bridge took a port's MAC; with an address it must keep the one its neighbours have learnt.
-    if (missing.length > 0 && vlanGateway === null && !device.pinned) {
-      yield* perform({ op: "link.set", on: "host", name: link, set: { mac: device.link.mac } });
-    }
+    if (missing.length > 0 && vlanGateway === null && !device.pinned) yield* pinMac(device.link);
     for (const version of new Set(wanted.map(family))) {
       yield* ensureSysctl({ on: "host", key: FORWARDING[version], value: "1" });
     }
   },
 );
+
+/**
+ * Until now the bridge took a port's MAC; with an address it must keep the one its neighbours have learnt. One that had
+ * none keeps what its first port has just given it.
+ */
+const pinMac = Effect.fnUntraced(function* (bridge: Link) {
+  const view = yield* View;
+  const mac = hasMac(bridge) ? bridge.mac : (yield* view.host.link("host", bridge.name))?.mac;
+  if (mac !== undefined) yield* perform({ op: "link.set", on: "host", name: bridge.name, set: { mac } });
+});
 
 /** What must go before the address can come: any other IPv4 address, an IPv6 one of an overlapping network. */
 export const obstacles = (present: readonly Address[], wanted: readonly string[], address: string): readonly string[] =>

@@ -104,30 +104,8 @@ function refusal(path: string, error: SystemError): NetnsError {
   return new NetnsError({ path, reason: "unreadable", detail: error.message });
 }
 
-/** Opens a container's namespace for ADD or CHECK. Throws `NetnsError`; `own` also for another path to the host's. */
-export function openWanted(path: string, allowOwn: boolean, host: OpenNetns): OpenNetns {
-  const netns = openAt(path);
-  if (netns.identity.cookie !== host.identity.cookie || allowOwn) return netns;
-  netns.close();
-  throw new NetnsError({ path, reason: "own" });
-}
-
-/** Opens exactly the namespace that was recorded; null when it is gone, or when its path is another one's now. */
-export function openRecorded(recorded: NetnsIdentity): OpenNetns | null {
-  let netns: OpenNetns;
-  try {
-    netns = openAt(recorded.path);
-  } catch (error) {
-    // The mount is gone: there is no file, or just the plain file that was mounted on.
-    if (error instanceof NetnsError && (error.reason === "missing" || error.reason === "not a namespace")) return null;
-    throw error;
-  }
-  if (netns.identity.cookie === recorded.cookie) return netns;
-  netns.close();
-  return null;
-}
-
-function openAt(path: string): OpenNetns {
+/** Opens the namespace of a file. Throws `NetnsError`. */
+export function openAt(path: string): OpenNetns {
   try {
     return OpenNetns.at(path);
   } catch (error) {
