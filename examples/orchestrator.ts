@@ -1,17 +1,20 @@
 /**
- * An orchestrator in thirty lines: attach a container to dbnet with a MAC address and a published port, check it,
- * tell its history, detach it. Give it the path of the container's network namespace:
+ * An orchestrator in forty lines: attaches a container to dbnet with a MAC address and a host port, checks it, detaches
+ * it, and tells what the log says. Give it a network namespace, as root:
  *
- *     sudo deno run -A examples/orchestrator.ts /run/netns/blue
+ *     ip netns add blue
+ *     deno run -A examples/orchestrator.ts /run/netns/blue
  */
-import { Cleat, CommandFailed, describeEvent } from "../mod.ts";
+import { type Attachment, Cleat, CommandFailed, describeEvent } from "../mod.ts";
 
-const netns = Deno.args[0];
-if (netns === undefined) throw new Error("Cannot start: the path of a network namespace must be the first argument");
+const say = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+
+const [netns] = Deno.args;
+if (netns === undefined) throw new Error("Cannot start: the first argument must be the path of a network namespace");
 
 await using cleat = new Cleat();
-const dbnet = await cleat.load(new URL(".", import.meta.url).pathname.replace(/\/$/, ""), "dbnet");
-const container = {
+const dbnet = await cleat.load(decodeURIComponent(new URL("./", import.meta.url).pathname), "dbnet");
+const container: Attachment = {
   containerId: "blue",
   netns,
   ifName: "eth0",
@@ -21,19 +24,18 @@ const container = {
   },
 };
 
-const say = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 try {
   const result = await cleat.attach(dbnet, container);
   say(`attached: ${result.ips?.map(({ address }) => address).join(", ")}`);
   await cleat.check(dbnet, container);
-  say("checked: everything is as ADD made it");
+  say("checked: everything is as attach made it");
 } catch (error) {
   if (!(error instanceof CommandFailed)) throw error;
   say(`failed with CNI code ${error.failure.code}: ${error.message}`);
+  Deno.exitCode = 1;
 } finally {
-  await cleat.detach(dbnet, container);
+  await cleat.detach(dbnet, container); // also after a failure: the specification asks for it, and it does no harm
 }
-for (const id of await cleat.streams({ network: "dbnet", containerId: "blue" })) {
-  say(`${id.slot}:`);
-  for (const { record, after } of await cleat.replay(id)) say(`  ${after.value}: ${describeEvent(record.event)}`);
-}
+
+const chain = { network: dbnet.name, containerId: container.containerId, ifName: container.ifName, slot: "@chain" };
+for (const { record, after } of await cleat.replay(chain)) say(`${after.value}: ${describeEvent(record.event)}`);

@@ -4,8 +4,10 @@ import * as Exit from "effect/Exit";
 import { ABSENT, Host, Kernel } from "../effects/kernel/host.ts";
 import type { Op } from "../effects/kernel/op.ts";
 import type { Recorded } from "../machines/event.ts";
+import type { CniFailure } from "../spec/failure.ts";
 import { actFor } from "./act.ts";
 import { type Command, decodeRequest } from "./command.ts";
+import { execute } from "./execute.ts";
 import { combine, CommandFailed, toCniFailure } from "./failure.ts";
 import type { Journal } from "./journal.ts";
 import { notice } from "./notice.ts";
@@ -22,14 +24,16 @@ export const runDel = (command: Command, journal: Journal) =>
     yield* conclude(journal, owed);
   }));
 
-const conclude = (journal: Journal, owed: readonly Parameters<typeof combine>[0][number][]) =>
+const conclude = (journal: Journal, owed: readonly CniFailure[]) =>
   Effect.gen(function* () {
     const [first, ...others] = owed;
     if (first === undefined) return yield* journal.record({ type: "del.succeeded" });
-    const failure = combine([first, ...others]);
-    yield* journal.record({ type: "del.failed", error: failure });
-    return yield* new CommandFailed({ failure });
+    yield* journal.record({ type: "del.failed", error: combine([first, ...others]) });
+    yield* failWith(owed);
   });
+
+const failWith = ([first, ...others]: readonly CniFailure[]): Effect.Effect<void, CommandFailed> =>
+  first === undefined ? Effect.void : Effect.fail(new CommandFailed({ failure: combine([first, ...others]) }));
 
 /**
  * Removes what another program, or a lost log, left for an attachment the log does not know. `earlier` are the records
@@ -39,11 +43,11 @@ export const runAdopt = <C>(plugin: Plugin<C>, command: Command, journal: Journa
   Effect.scoped(Effect.gen(function* () {
     const host = yield* openContainer(command, cookieOf(earlier));
     const ops = yield* Effect.provideService(adoptedOps(plugin, command), Host, host);
-    if (ops.length === 0 && journal.snapshot.value !== "failed") return;
     journal.likeTheLog();
-    journal.note({ type: "DEL" });
+    const changesSomething = ops.some(({ op }) => op !== "plugin.invoke") || journal.snapshot.value === "failed";
+    if (changesSomething) journal.note({ type: "DEL" });
     const failures = yield* Effect.provideService(performAll(command, journal, ops), Host, host);
-    yield* conclude(journal, failures);
+    yield* changesSomething ? conclude(journal, failures) : failWith(failures);
   }));
 
 /** The cookie of the namespace that the last ADD was given; null where there was none, or it was not opened. */
@@ -80,12 +84,14 @@ const adoptedOps = <C>(plugin: Plugin<C>, command: Command) =>
     return yield* Effect.provideService(plugin.adopt({ ...decoded.value, netns: host.netns }), View, view);
   });
 
+/** Other plugins are asked, not recorded: each keeps a log of its own, and asking again is fine. */
 const performAll = (command: Command, journal: Journal, ops: readonly Op[]) =>
   Effect.gen(function* () {
     const act = yield* actFor(command, journal, () => Effect.succeed(null)); // to remove is to undo
-    const failures = [];
+    const failures: CniFailure[] = [];
     for (const op of ops) {
-      const failure = yield* Effect.match(act.perform(op), {
+      const done = op.op === "plugin.invoke" ? execute(command, journal.snapshot, op) : act.perform(op);
+      const failure = yield* Effect.match(done, {
         onSuccess: () => null,
         onFailure: (error) => error._tag === "HostError" && ABSENT.has(error.errno) ? null : toCniFailure(error),
       });

@@ -5,8 +5,12 @@ import type { AttachmentEvent } from "./event.ts";
 
 const where = (side: Side): string => (side === "host" ? "on the host" : "in the container");
 
-const pairs = (settings: object): string =>
-  Object.entries(settings).map(([key, value]) => `${key} ${value === null ? "none" : value}`).join(", ");
+const setting = ([key, value]: readonly [string, unknown]): string => {
+  if (typeof value === "boolean") return value ? key : `not ${key}`;
+  return `${key} ${value === null ? "none" : value}`;
+};
+
+const settings = (all: object): string => Object.entries(all).map(setting).join(", ");
 
 const optional = (word: string, value: string | number | undefined): string =>
   value === undefined ? "" : ` ${word} ${value}`;
@@ -51,7 +55,7 @@ export function describeOp(op: Op): string {
       return `create ${link(op)}`;
     case "link.set":
     case "port.set":
-      return `set ${pairs(op.set)} of ${op.name} ${where(op.on)}`;
+      return `set ${op.name} ${where(op.on)}: ${settings(op.set)}`;
     case "link.delete":
       return `delete link ${op.name} ${where(op.on)}`;
     case "vlan.add":

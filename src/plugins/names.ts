@@ -15,6 +15,9 @@ const hashedName = (text: string): Effect.Effect<string> =>
 /** Name of the host end of the veth pair of an attachment: `veth` and 11 hex digits of SHA-256 over its key. */
 export const hostVethName = (key: AttachmentKey): Effect.Effect<string> => hashedName(attachmentName(key));
 
+/** Whether a link bears a name of this kind; Go's plugins use eight digits. */
+export const isHostVethName = (name: string): boolean => /^veth[0-9a-f]{11}$/.test(name);
+
 /**
  * Name of the end that is the bridge's port of a pair inside the host, whose other end is the link `name`. No
  * attachment can have this name's text: theirs have slashes.

@@ -5,7 +5,7 @@ import type { LinkSettings } from "../effects/kernel/op.ts";
 import { checkKnownArgs } from "../spec/args.ts";
 import { intBetween, OptionalMac, stringOr } from "../spec/config_schema.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
-import { parseMac } from "../spec/mac.ts";
+import { parseLinkMac } from "../spec/mac.ts";
 import { sysctlPath } from "./tuning_sysctl.ts";
 
 /** Highest number that Go's plugin and the kernel both take for an MTU or a queue length. */
@@ -51,9 +51,9 @@ const macOf = (config: TuningConfig, args: ReadonlyMap<string, string>): Effect.
   if (fromConfig !== undefined) return Effect.succeed(fromConfig);
   const text = args.get("MAC") ?? "";
   if (text === "") return Effect.succeed(config.mac);
-  const mac = parseMac(text);
+  const mac = parseLinkMac(text);
   if (mac !== null) return Effect.succeed(mac);
-  const msg = `Cannot use CNI_ARGS MAC=${text}: it is not an Ethernet address, such as 02:00:00:00:00:01`;
+  const msg = `Cannot use CNI_ARGS MAC=${text}: it is not an Ethernet address for a link, such as 02:00:00:00:00:01`;
   return Effect.fail(new Refused({ code: CniCode.INVALID_ENVIRONMENT, msg }));
 };
 

@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema";
 import * as SchemaGetter from "effect/SchemaGetter";
 import * as SchemaIssue from "effect/SchemaIssue";
 import { canonicalCidr, canonicalIp } from "./cidr.ts";
-import { parseMac } from "./mac.ts";
+import { parseLinkMac, parseMac } from "./mac.ts";
 
 /** What a text is read with: null refuses it, with `expected` saying what would be right. */
 type Read = (text: string) => string | null;
@@ -67,8 +67,8 @@ export const OptionalIp = optionalText(canonicalIp, IP);
 /** A key with an address and prefix; absent and empty both mean unset, and come out absent. */
 export const OptionalCidr = optionalText(canonicalCidr, CIDR);
 
-/** A key with an Ethernet address; absent and empty both mean unset, and come out absent. */
-export const OptionalMac = optionalText(parseMac, MAC);
+/** A key with an Ethernet address for a link; absent and empty both mean unset, and come out absent. */
+export const OptionalMac = optionalText(parseLinkMac, `${MAC}, neither multicast nor zero`);
 
 /** A whole number from `minimum` to `maximum`, both included. */
 export const intBetween = (minimum: number, maximum: number) =>

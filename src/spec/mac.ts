@@ -25,6 +25,13 @@ export function parseMac(text: string): string | null {
   return text.toLowerCase().replaceAll(/[:.-]/g, "").match(/../g)?.join(":") ?? null;
 }
 
+/** As `parseMac`, for an address a link is to have: the kernel takes neither group addresses nor zero (is_valid_ether_addr). */
+export function parseLinkMac(text: string): string | null {
+  const mac = parseMac(text);
+  const isGroup = mac !== null && (parseInt(mac.slice(0, 2), 16) & 1) === 1;
+  return isGroup || mac === "00:00:00:00:00:00" ? null : mac;
+}
+
 /** Six bytes in transmission order. Throws a TypeError for a text that is no address: an unchecked text is a defect. */
 export function macBytes(mac: string): Uint8Array<ArrayBuffer> {
   const parsed = parseMac(mac);

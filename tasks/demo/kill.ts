@@ -33,7 +33,7 @@ export interface Victim {
   readonly pid: number;
 }
 
-/** Kills an ADD so that the log has its beginning but not its end; one that was too fast is deleted, and another tried. */
+/** Kills an ADD so that the log has its beginning but not its end. One that was too fast is deleted, and another tried. */
 export async function killHalfWay(cleat: Cleat, dbnet: NetworkList, netns: string): Promise<Victim> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const containerId = attempt === 1 ? "green" : `green-${attempt}`;

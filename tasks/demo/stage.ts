@@ -27,14 +27,19 @@ export const heading = (title: string): void => say(`\n${++step}. ${title}`);
 /** A sentence of the story. */
 export const tell = (sentence: string): void => say(`   ${sentence}`);
 
-/** Breaks a line between words; what follows the first break is indented. */
-const wrap = (line: string): readonly string[] => {
-  if (line.length <= WIDTH) return [line];
-  const space = line.lastIndexOf(" ", WIDTH);
+/** Breaks a line between words; the parts that follow are indented. */
+function wrap(line: string): readonly string[] {
   const indent = `${/^ */.exec(line)?.[0] ?? ""}    `;
-  const at = space > indent.length ? space : WIDTH;
-  return [line.slice(0, at), ...wrap(indent + line.slice(at).trimStart())];
-};
+  const parts: string[] = [];
+  let rest = line;
+  while (rest.length > WIDTH) {
+    const space = rest.lastIndexOf(" ", WIDTH);
+    const at = space > indent.length ? space : WIDTH;
+    parts.push(rest.slice(0, at));
+    rest = indent + rest.slice(at).trimStart();
+  }
+  return [...parts, rest];
+}
 
 /** Output of a command, in lines that fit a screen. */
 export const show = (text: string): void => {

@@ -24,16 +24,19 @@ import type { StreamId } from "../../src/spec/key.ts";
 import type { NetworkList } from "../../src/spec/network_list.ts";
 import type { CniResult } from "../../src/spec/result.ts";
 
-/** How a command ended: with a result, with a CNI failure, or with the death of its process. */
+/** How a command ended: with a result, with a CNI failure, interrupted, or with the death of its process. */
 export type Outcome =
   | { readonly ended: "ok"; readonly result: CniResult | null }
   | { readonly ended: "failed"; readonly failure: CniFailure }
+  | { readonly ended: "interrupted" }
   | { readonly ended: "died" };
 
 /** Points at which a process can die: around each append and each change. */
 export interface CrashPoint {
   /** Dies at the n-th point, counted from 1. */
   readonly at: number;
+  /** Does not die there, but is told to stop, as by a signal. */
+  readonly interrupt?: boolean;
 }
 
 class Death extends Error {
@@ -47,13 +50,18 @@ export class Machine {
   readonly leases: MemoryLeases;
   readonly files = new Map<string, string>();
   readonly said: string[] = [];
+  /** Called at every point with its number. */
+  onPoint: (number: number) => void = () => {};
   #boot = 1;
   #points = 0;
   #dieAt = Infinity;
+  #interrupt: AbortController | null = null;
   readonly #registry: Registry;
+  readonly #executables: Layer.Layer<Executables>;
 
-  constructor(registry: Registry, options: SimulatedOptions = {}) {
+  constructor(registry: Registry, options: SimulatedOptions = {}, executables = noExecutables) {
     this.#registry = registry;
+    this.#executables = executables;
     this.kernel = simulatedKernel({ ...options, onApply: () => this.#point() });
     this.log = memoryEventStore({ onAppend: () => this.#point() });
     this.leases = memoryLeases({ onApply: () => this.#point() });
@@ -61,7 +69,10 @@ export class Machine {
 
   /** Counts the points a command passes; a dead process passes none. */
   #point(): void {
-    if (++this.#points >= this.#dieAt) throw new Death();
+    this.onPoint(++this.#points);
+    if (this.#points < this.#dieAt) return;
+    if (this.#interrupt === null) throw new Death();
+    this.#interrupt.abort();
   }
 
   get #layer(): Layer.Layer<Services> {
@@ -76,7 +87,7 @@ export class Machine {
       this.kernel.layer,
       this.leases.layer,
       memoryFiles(this.files),
-      noExecutables,
+      this.#executables,
     );
     return pluginsLayer(this.#registry).pipe(Layer.provideMerge(base));
   }
@@ -85,8 +96,10 @@ export class Machine {
   async run<A, E>(effect: Effect.Effect<A, E, Services>, crash?: CrashPoint): Promise<Exit.Exit<A, E>> {
     this.#points = 0;
     this.#dieAt = crash?.at ?? Infinity;
+    this.#interrupt = crash?.interrupt ? new AbortController() : null;
     const exit = await Effect.runPromiseExit(
       effect.pipe(Effect.provide(this.#layer), Effect.provideService(Notices, (line) => void this.said.push(line))),
+      this.#interrupt === null ? {} : { signal: this.#interrupt.signal },
     );
     this.#dieAt = Infinity;
     return exit;
@@ -145,6 +158,7 @@ export function outcomeOf(exit: Exit.Exit<CniResult | null | void, CommandFailed
       ? { ended: "died" }
       : { ended: "failed", failure: error.value.failure };
   }
+  if (Cause.hasInterruptsOnly(exit.cause)) return { ended: "interrupted" };
   const defect = Cause.squash(exit.cause);
   if (defect instanceof Death) return { ended: "died" };
   throw defect;

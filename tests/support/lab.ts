@@ -1,6 +1,7 @@
 /** A host of a test's own with containers, a network outside, a state folder and a lease folder. */
 import assert from "node:assert/strict";
 import { Cleat } from "../../mod.ts";
+import { residue } from "../../src/machines/entry.ts";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { streamName } from "../../src/spec/key.ts";
 import { type Netns, newNetns, type Ran } from "./netns.ts";
@@ -11,7 +12,7 @@ export interface Call {
   readonly verb: "ADD" | "CHECK" | "DEL" | "GC" | "STATUS" | "VERSION";
   readonly config: JsonObject | string;
   /** The container's namespace: one of the lab, or a path. */
-  readonly netns?: Netns | string;
+  readonly netns?: Netns | string | undefined;
   readonly id?: string;
   readonly ifName?: string;
   /** Added to, or replacing, the variables of the protocol. */
@@ -149,24 +150,29 @@ export class Lab {
     };
   }
 
-  /** The last state of every stream of the log, by its name. */
+  /** The last state of every stream of the log, by its name; "failed, undone" where a failed ADD left nothing to undo. */
   async states(): Promise<Record<string, string>> {
     await using cleat = new Cleat({ stateDir: this.state });
     const states: Record<string, string> = {};
-    for (const id of await cleat.streams()) states[streamName(id)] = (await cleat.replay(id)).at(-1)?.after.value ?? "";
+    for (const id of await cleat.streams()) {
+      const last = (await cleat.replay(id)).at(-1)?.after;
+      const undone = last?.value === "failed" && residue(last.context.stack).length === 0;
+      states[streamName(id)] = undone ? "failed, undone" : last?.value ?? "";
+    }
     return states;
   }
 
   /**
    * Nothing of any attachment is left: no link but `kept`, no element in any set or map, no lease, and every stream of
-   * the log ends in "detached".
+   * the log ends in "detached", or in a failed ADD that was undone.
    */
   async isClean(...kept: readonly string[]): Promise<void> {
     const { links, firewall } = this.remains();
     assert.deepEqual(links, [...kept].sort(), "links are left on the host");
     assert.doesNotMatch(firewall, /elements = /, "elements are left in nf_tables");
     assert.deepEqual(leasesIn(this.leases), {}, "leases are left");
-    const open = Object.entries(await this.states()).filter(([, state]) => state !== "detached");
+    const ends = ["detached", "failed, undone"];
+    const open = Object.entries(await this.states()).filter(([, state]) => !ends.includes(state));
     assert.deepEqual(open, [], "streams are left open");
   }
 

@@ -33,6 +33,11 @@ export interface Netns {
   readonly fd: number;
   /** Runs `fn` with this thread inside the namespace. `fn` must be synchronous; a promise is refused. */
   readonly run: <T>(fn: () => T) => T;
+  /**
+   * Runs `fn` with this thread inside until its promise settles. Whatever else the thread does meanwhile happens inside
+   * as well: for one test at a time.
+   */
+  readonly stay: <T>(fn: () => Promise<T>) => Promise<T>;
   /** Runs `sh -c command` inside, to its end. */
   readonly sh: (command: string) => Ran;
   /** `sh`, but throws, with what the command said, when it fails. Returns its stdout. */
@@ -92,6 +97,16 @@ export function newNetns(options: NetnsOptions = {}): Netns {
     checked(libc.setns(fd, CLONE_NEWNET), "enter the namespace");
   };
   const run = <T>(fn: () => T): T => excursion(enter, fn);
+  const stay = async <T>(fn: () => Promise<T>): Promise<T> => {
+    const home = currentNamespace();
+    try {
+      enter();
+      return await fn();
+    } finally {
+      if (libc.setns(home, CLONE_NEWNET) !== 0) Deno.exit(70);
+      libc.close(home);
+    }
+  };
   const sh = (command: string): Ran => run(() => shell(command));
   const must = (command: string): string => {
     const { code, stdout, stderr } = sh(command);
@@ -107,6 +122,7 @@ export function newNetns(options: NetnsOptions = {}): Netns {
     path: `/proc/${Deno.pid}/fd/${fd}`,
     fd,
     run,
+    stay,
     sh,
     must,
     spawn: (command, commandOptions) => run(() => new Deno.Command(command, commandOptions).spawn()),

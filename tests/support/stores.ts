@@ -57,7 +57,7 @@ export interface PoolsUnderTest extends Disposable {
   readonly layer: Layer.Layer<Leases>;
   readonly pool: string;
   readonly files: () => Readonly<Record<string, string>>;
-  /** Puts a lease into the pool as another program would. */
+  /** Puts a lease into the pool as another program would: it moves the pointer of set 0, too. */
   readonly put: (ip: string, content: string) => void;
 }
 
@@ -83,6 +83,7 @@ export const leasePools: readonly (readonly [string, () => PoolsUnderTest])[] = 
       put: (ip, content) => {
         Deno.mkdirSync(pool, { recursive: true });
         Deno.writeTextFileSync(`${pool}/${ip}`, content);
+        Deno.writeTextFileSync(`${pool}/last_reserved_ip.0`, ip);
       },
     };
   }],
@@ -92,7 +93,7 @@ export const leasePools: readonly (readonly [string, () => PoolsUnderTest])[] = 
       pool: "/networks/net",
       layer: leases.layer,
       files: () => sorted(leases.dump()["/networks/net"] ?? {}),
-      put: (ip, content) => leases.put("/networks/net", ip, content),
+      put: (ip, content) => leases.put("/networks/net", ip, content, 0),
       [Symbol.dispose]: () => {},
     };
   }],

@@ -34,15 +34,15 @@ const MAY_IMPORT: Readonly<Record<string, (to: Import) => boolean>> = {
 /** Booting any of these costs a plugin 4 to 21 ms at start-up, or makes it wait for a clock. */
 const SLOW_GLOBALS = new Set(["process", "Buffer", "setTimeout", "setInterval", "setImmediate", "console"]);
 
-/** The one module that may use Node's: it is loaded by the operator command only. */
-const MAY_USE_NODE = "src/cli/parse_args.ts";
+/** What may use Node's modules: plugins load neither the operator's options nor the library's door. */
+const MAY_USE_NODE = new Set(["src/cli/parse_args.ts", "mod.ts"]);
 /** Hides `process` from what is imported after it. */
 const MAY_NAME_PROCESS = "src/cli/prelude.ts";
 
 const checkImport = (file: string, room: string, to: Import): string[] => {
   if (!to.ours) {
     if (to.target === "effect") return [`${file} imports the barrel "effect": import effect/<Module>`];
-    if (to.target.startsWith("node:") && file !== MAY_USE_NODE) return [`${file} imports ${to.target}`];
+    if (to.target.startsWith("node:") && !MAY_USE_NODE.has(file)) return [`${file} imports ${to.target}`];
     if (to.target === "@std/cli/parse-args" && room !== "cli") return [`${file} imports ${to.target}`];
     return [];
   }

@@ -4,7 +4,7 @@ import type { PortVlan } from "../../effects/kernel/op.ts";
 import type { Request } from "../../engine/plugin.ts";
 import { checkKnownArgs } from "../../spec/args.ts";
 import { CniCode, Refused } from "../../spec/failure.ts";
-import { parseMac } from "../../spec/mac.ts";
+import { parseLinkMac } from "../../spec/mac.ts";
 import { checkIfName } from "../../spec/names.ts";
 import type { Dns } from "../../spec/result.ts";
 import { atLeast } from "../../spec/version.ts";
@@ -104,8 +104,10 @@ const wantedMac = ({ config, args }: Request<BridgeConfig>): Effect.Effect<strin
   const configured = config.runtimeConfig?.mac ?? config.args?.cni?.mac;
   const text = args.get("MAC") ?? "";
   if (configured !== undefined || text === "") return Effect.succeed(configured ?? null);
-  const mac = parseMac(text);
-  return mac === null ? invalid(`Cannot use CNI_ARGS "MAC": "${text}" is not a MAC address`) : Effect.succeed(mac);
+  const mac = parseLinkMac(text);
+  return mac === null
+    ? invalid(`Cannot use CNI_ARGS "MAC": "${text}" is not a MAC address for a link, such as 02:00:00:00:00:01`)
+    : Effect.succeed(mac);
 };
 
 /** Settings that are present at all replace those of IPAM as a whole, even by empty lists. */

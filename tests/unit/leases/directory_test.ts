@@ -1,56 +1,10 @@
-/** What only pools in directories must get right: host-local's files, strangers, crashes, and the price of an ADD. */
+/** What only pools in directories must get right: host-local's files, strangers, and the price of an ADD. */
 import assert from "node:assert/strict";
-import * as Effect from "effect/Effect";
-import { directoryLeases } from "../../../src/effects/leases/directory.ts";
-import { type Lease, type LeaseError, Leases } from "../../../src/effects/leases/leases.ts";
-import type { LeaseRange } from "../../../src/effects/kernel/op.ts";
-import { filesOf, newFolder, runOnPools } from "../../support/stores.ts";
+import { isDuplicate, newPool, RANGE, reserveAsGo, SMALL } from "../../support/pool.ts";
+import { filesOf } from "../../support/stores.ts";
 import { osError, watching } from "../../support/syscalls.ts";
 
-const RANGE: LeaseRange = {
-  subnet: "10.1.0.0/16",
-  rangeStart: "10.1.0.1",
-  rangeEnd: "10.1.255.254",
-  gateway: "10.1.0.1",
-};
-const SMALL: LeaseRange = { ...RANGE, rangeStart: "10.1.0.2", rangeEnd: "10.1.0.3" };
-
-const newPool = () => {
-  const folder = newFolder();
-  const pool = `${folder.path}/cni/networks/net`;
-  const state = `${folder.path}/state`;
-  const layer = directoryLeases({ stateDir: state });
-  const run = <A>(use: (leases: Leases["Service"]) => Effect.Effect<A, LeaseError>) =>
-    runOnPools({ layer }, Effect.flatMap(Leases, use));
-  const owner = (containerId: string) => ({ containerId, ifName: "eth0" });
-  const reserve = (id: string, range = RANGE, want?: string): Promise<Lease | undefined> =>
-    run((leases) =>
-      leases.apply({
-        op: "lease.reserve",
-        pool,
-        owner: owner(id),
-        set: 0,
-        ranges: [range],
-        ...(want === undefined ? {} : { want }),
-      })
-    );
-  const release = (id: string) => run((leases) => leases.apply({ op: "lease.release", pool, owner: owner(id) }));
-  const held = (id: string) => run((leases) => leases.held(pool, owner(id)));
-  return { ...folder, pool, state, reserve, release, held };
-};
-type Pool = ReturnType<typeof newPool>;
-
-/** Reserves as Go's host-local does. */
-const reserveAsGo = ({ pool }: Pool, ip: string, id: string): void => {
-  Deno.mkdirSync(pool, { recursive: true });
-  Deno.writeTextFileSync(`${pool}/${ip}`, `${id}\r\neth0`, { createNew: true });
-  Deno.writeTextFileSync(`${pool}/last_reserved_ip.0`, ip);
-};
-
 const mode = (path: string): string => ((Deno.statSync(path).mode ?? 0) & 0o777).toString(8);
-const isDuplicate = (ip: string) => (error: unknown): boolean =>
-  error instanceof Error && error.message.includes(`already holds ${ip}; run DEL first`);
-
 Deno.test("directory, lock, lease and pointer have host-local's modes, and no other file is left", async () => {
   using pool = newPool();
   const before = Deno.umask(0o022);
@@ -113,6 +67,33 @@ Deno.test("a lease that another owner has by now is not released with the old on
   Deno.writeTextFileSync(`${pool.pool}/10.1.0.2`, "other\r\neth0");
   await pool.release("a");
   assert.equal(Deno.readTextFileSync(`${pool.pool}/10.1.0.2`), "other\r\neth0");
+});
+
+Deno.test("a lease that somebody put there by hand, without a pointer, is released all the same", async () => {
+  using pool = newPool();
+  await pool.reserve("a");
+  Deno.writeTextFileSync(`${pool.pool}/10.1.0.9`, "b\r\neth0\n");
+  await pool.release("b");
+  assert.deepEqual(Object.keys(filesOf(pool.pool)), ["10.1.0.2", "last_reserved_ip.0"]);
+});
+
+Deno.test("our pointers are dated back, so that no stranger's bears the same time", async () => {
+  using pool = newPool();
+  const start = Date.now();
+  await pool.reserve("a");
+  const { mtime } = Deno.statSync(`${pool.pool}/last_reserved_ip.0`);
+  assert(mtime !== null && mtime.getTime() < start - 30_000, String(mtime));
+});
+
+Deno.test("the census forgets whoever has released", async () => {
+  using pool = newPool();
+  await pool.reserve("stays");
+  await pool.reserve("goes");
+  await pool.release("goes");
+  const [census] = Array.from(Deno.readDirSync(`${pool.state}/pools`), ({ name }) => name);
+  const folder = `${pool.state}/pools/${census}`;
+  const texts = Array.from(Deno.readDirSync(folder), ({ name }) => Deno.readTextFileSync(`${folder}/${name}`)).join();
+  assert.deepEqual([texts.includes("stays"), texts.includes("goes")], [true, false]);
 });
 
 /** The calls one ADD and one DEL make in a pool of this size, by name. */
@@ -248,57 +229,4 @@ Deno.test("host-local's lock is waited for", async () => {
   assert.equal("10.1.0.3" in filesOf(pool.pool), false);
   lock.unlockSync();
   assert.equal((await waiting)?.address, "10.1.0.3/16");
-});
-
-/** Dies at the `at`th call: that one and all after it throw, as nothing runs any more. True when it came so far. */
-const dyingAt = async (at: number, run: () => Promise<unknown>): Promise<boolean> => {
-  let calls = 0;
-  const die = () => {
-    if (++calls >= at) throw new Error("died");
-  };
-  await watching(die, () => run().catch(() => {}));
-  return calls >= at;
-};
-
-Deno.test("a process that dies at any call of an ADD leaves a pool that DEL cleans and that loses no address", async () => {
-  for (let at = 1, died = true; died; at++) {
-    using pool = newPool();
-    await pool.reserve("a", SMALL);
-    died = await dyingAt(at, () => pool.reserve("b", SMALL));
-    const files = filesOf(pool.pool);
-    if (files["10.1.0.3"] !== undefined) {
-      assert.equal(files["10.1.0.3"], "b\r\neth0", `call ${at}`);
-      await assert.rejects(pool.reserve("b", SMALL), isDuplicate("10.1.0.3"), `call ${at}`);
-    }
-    await pool.release("b");
-    assert.equal("10.1.0.3" in filesOf(pool.pool), false, `call ${at}`);
-    await assert.rejects(pool.reserve("a", SMALL), isDuplicate("10.1.0.2"), `call ${at}`);
-    assert.equal((await pool.reserve("c", SMALL))?.address, "10.1.0.3/16", `call ${at}`);
-  }
-});
-
-Deno.test("a process that dies at any call of a DEL leaves a pool that the next DEL cleans", async () => {
-  for (let at = 1, died = true; died; at++) {
-    using pool = newPool();
-    await pool.reserve("a", SMALL);
-    died = await dyingAt(at, () => pool.release("a"));
-    await pool.release("a");
-    assert.deepEqual(await pool.held("a"), [], `call ${at}`);
-    assert.equal((await pool.reserve("a", SMALL))?.address, "10.1.0.3/16", `call ${at}`);
-    assert.equal((await pool.reserve("b", SMALL))?.address, "10.1.0.2/16", `call ${at}`);
-  }
-});
-
-Deno.test("a call of an ADD that fails leaves a reserved address or none, as the answer says", async () => {
-  for (let at = 1, failed = true; failed; at++) {
-    using pool = newPool();
-    await pool.reserve("a");
-    let calls = 0;
-    const fail = () => {
-      if (++calls === at) throw osError("EIO");
-    };
-    const reserved = await watching(fail, () => pool.reserve("b").then(() => true, () => false));
-    failed = calls >= at;
-    assert.deepEqual(await pool.held("b"), reserved ? ["10.1.0.3"] : [], `call ${at}`);
-  }
 });

@@ -39,7 +39,7 @@ Deno.test("[host-local 3.9] default range of an IPv4 /24, an IPv4 /25 and an IPv
   assert.deepEqual(onlyRange(oneRange({ subnet: "2001:DB8:1::/64" })), {
     subnet: "2001:db8:1::/64",
     rangeStart: "2001:db8:1::1",
-    rangeEnd: "2001:db8:1::ffff:ffff:ffff:ffff",
+    rangeEnd: "2001:db8:1:0:ffff:ffff:ffff:ffff",
     gateway: "2001:db8:1::1",
   });
 });
