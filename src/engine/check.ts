@@ -3,12 +3,17 @@ import * as Effect from "effect/Effect";
 import { Host, Kernel } from "../effects/kernel/host.ts";
 import { holds } from "../effects/kernel/holds.ts";
 import { Leases } from "../effects/leases/leases.ts";
-import { CniCode } from "../spec/failure.ts";
+import { CniCode, type CniFailure } from "../spec/failure.ts";
+import type { AttachmentKey } from "../spec/key.ts";
 import type { Command } from "./command.ts";
 import { CommandFailed } from "./failure.ts";
 import type { Journal } from "./journal.ts";
 import type { Finding, Plugin, Request } from "./plugin.ts";
 import { View, viewFor } from "./view.ts";
+
+/** How every failure of CHECK begins. */
+export const unconfirmed = ({ containerId, network }: AttachmentKey): string =>
+  `Cannot confirm "${containerId}" on "${network}": `;
 
 /** Checks one attachment; fails with all findings at once. */
 export const runCheck = <C>(plugin: Plugin<C>, command: Command, decoded: Request<C>, journal: Journal) =>
@@ -18,7 +23,7 @@ export const runCheck = <C>(plugin: Plugin<C>, command: Command, decoded: Reques
     const findings = yield* Effect.provideService(findingsOf(plugin, command, decoded, journal), Host, host);
     yield* recordChange(journal, findings);
     if (findings.length > 0) {
-      const msg = `Cannot confirm "${command.key.containerId}" on "${command.key.network}": ${findings[0]}`;
+      const msg = `${unconfirmed(command.key)}${findings[0]}`;
       const details = findings.slice(1).join("; ");
       return yield* new CommandFailed({ failure: { code: CniCode.DRIFTED, msg, ...(details ? { details } : {}) } });
     }
@@ -38,11 +43,23 @@ const findingsOf = <C>(plugin: Plugin<C>, command: Command, decoded: Request<C>,
     for (const { op, value } of stack) findings.push(...(yield* holds(op, host, leases, value)));
     if (plugin.check !== undefined) {
       const view = yield* viewFor(command);
-      const own = yield* Effect.provideService(plugin.check({ ...decoded, netns: host.netns }), View, view);
-      findings.push(...own);
+      const request = { ...decoded, netns: host.netns, known: add !== null };
+      const own = Effect.catchTag(
+        plugin.check(request),
+        "DelegateError",
+        ({ plugin, failure }) => Effect.succeed([findingOf(command.key, plugin, failure)]),
+      );
+      findings.push(...(yield* Effect.provideService(own, View, view)));
     }
     return [...new Set(findings)];
   });
+
+/** What a CHECK that another plugin has failed comes to, as one finding. */
+export function findingOf(key: AttachmentKey, plugin: string, { msg, details }: CniFailure): Finding {
+  const prefix = unconfirmed(key);
+  const own = msg.startsWith(prefix) ? msg.slice(prefix.length) : msg;
+  return `plugin "${plugin}": ${own}${details ? `; ${details}` : ""}`;
+}
 
 /** A CHECK that confirms what the log says, and one of an attachment the log does not know, write nothing. */
 const recordChange = (journal: Journal, findings: readonly Finding[]) =>

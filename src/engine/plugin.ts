@@ -34,6 +34,8 @@ export interface Request<C> {
   /** CNI_ARGS, parsed. */
   readonly args: ReadonlyMap<string, string>;
   readonly prevResult: CniResult | null;
+  /** For CHECK: whether the log has the ops of this attachment, each of which the engine then verifies itself. */
+  readonly known?: boolean;
 }
 
 /** A plugin. `type` is the name of its executable, `versions` the spec versions it speaks, lowest first. */

@@ -81,7 +81,8 @@ function rangeSet(where: string, set: readonly RangeConfig[]): Checked<RangeSet>
 
 /**
  * A range with its defaults: gateway and start are the first address after the network's own, the end is the last address
- * but IPv4's broadcast. The gateway is passed over when addresses are given out.
+ * but IPv4's broadcast. The gateway must lie in the subnet, since containers could not reach it otherwise, and is passed
+ * over when addresses are given out.
  */
 export function completeRange(where: string, configured: RangeConfig): Checked<LeaseRange> {
   const { subnet } = configured;
@@ -93,15 +94,13 @@ export function completeRange(where: string, configured: RangeConfig): Checked<L
     rangeEnd: formatIp(configured.rangeEnd ?? lastHost(subnet)),
     gateway: formatIp(configured.gateway ?? firstHost(subnet)),
   };
-  for (const key of ["rangeStart", "rangeEnd"] as const) {
+  for (const key of ["rangeStart", "rangeEnd", "gateway"] as const) {
     if (!contains(subnet, range[key])) return { problem: `"${where}.${key}" ${range[key]} is not in ${subnet}` };
   }
   if (compareIp(range.rangeStart, range.rangeEnd) > 0) {
     return { problem: `"${where}.rangeStart" ${range.rangeStart} is after the range's end ${range.rangeEnd}` };
   }
-  return sameFamily(range.gateway, subnet)
-    ? { made: range }
-    : { problem: `"${where}.gateway" ${range.gateway} is not of the family of ${subnet}` };
+  return { made: range };
 }
 
 function subnetProblem(subnet: string): string | null {

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import type { InvokeOp } from "../effects/kernel/op.ts";
 import { perform } from "../engine/act.ts";
+import { findingOf } from "../engine/check.ts";
 import type { Finding, Plugin, Request } from "../engine/plugin.ts";
 import { View } from "../engine/view.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
@@ -77,13 +78,13 @@ const add = Effect.fnUntraced(function* ({ config, cniVersion }: Request<ChainCo
   return result;
 });
 
-const check = Effect.fnUntraced(function* ({ config, prevResult }: Request<ChainConfig>) {
+const check = Effect.fnUntraced(function* ({ key, config, prevResult }: Request<ChainConfig>) {
   const view = yield* View;
   const findings: Finding[] = [];
   const chain = yield* Effect.orDie(links(config));
   for (const { type, config: configFor } of chain) {
     const asked = yield* Effect.result(view.ask(type, "CHECK", yield* Effect.orDie(configFor("CHECK", prevResult))));
-    if (asked._tag === "Failure") findings.push(`plugin "${type}": ${asked.failure.message}`);
+    if (asked._tag === "Failure") findings.push(findingOf(key, type, asked.failure.failure));
   }
   return findings;
 });

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
 import { ExecError, Executables } from "../../src/effects/exec.ts";
-import { Files } from "../../src/effects/files.ts";
+import { FileError, Files } from "../../src/effects/files.ts";
 import { type SimulatedKernel, simulatedKernel, type SimulatedOptions } from "../../src/effects/kernel/simulated.ts";
 import { type MemoryLeases, memoryLeases } from "../../src/effects/leases/memory.ts";
 import { type MemoryEventStore, memoryEventStore } from "../../src/effects/log/memory.ts";
@@ -172,7 +172,11 @@ const memoryFiles = (files: Map<string, string>): Layer.Layer<Files> =>
         const inside = [...files.keys()].filter((path) => path.slice(0, path.lastIndexOf("/")) === folder);
         return inside.length === 0 ? null : inside.map((path) => path.slice(folder.length + 1)).sort();
       }),
-    write: (path, content) => Effect.sync(() => void files.set(path, content)),
+    write: (path, content) =>
+      Effect.try({
+        try: () => void files.set(path, content),
+        catch: (error) => new FileError({ doing: "write", path, detail: String(error) }),
+      }),
     remove: (path) => Effect.sync(() => void files.delete(path)),
   });
 

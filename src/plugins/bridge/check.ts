@@ -40,9 +40,9 @@ const compare = Effect.fnUntraced(function* (request: Request<BridgeConfig>, pla
   if (link === null || link.kind !== "veth") return [wrongKind(`link "${key.ifName}" in the container`, "veth", link)];
   return [
     ...macFinding(`link "${key.ifName}" in the container`, container, link),
-    ...(yield* bridgeFindings(plan, interfaces, link)),
-    ...(yield* addressFindings(key.ifName, prevResult, at)),
-    ...(yield* routeFindings(prevResult.routes ?? [])),
+    ...(yield* bridgeFindings(plan, request, interfaces, link)),
+    ...(request.known === true ? [] : yield* addressFindings(key.ifName, prevResult, at)),
+    ...(request.known === true ? [] : yield* routeFindings(prevResult.routes ?? [])),
   ];
 });
 
@@ -56,7 +56,12 @@ const macFinding = (what: string, { mac }: ResultInterface, link: Link): readonl
 
 /** The bridge, and the host end between it and the container. */
 const bridgeFindings = Effect.fnUntraced(
-  function* (plan: BridgePlan, interfaces: readonly ResultInterface[], container: Link) {
+  function* (
+    plan: BridgePlan,
+    { known }: Request<BridgeConfig>,
+    interfaces: readonly ResultInterface[],
+    container: Link,
+  ) {
     const { host } = yield* View;
     const bridge = yield* host.link("host", plan.bridge);
     if (bridge === null || bridge.kind !== "bridge") return [wrongKind(`link "${plan.bridge}"`, "bridge", bridge)];
@@ -67,7 +72,7 @@ const bridgeFindings = Effect.fnUntraced(
     }
     const port = container.peer === null ? null : yield* host.linkByIndex("host", container.peer);
     if (port === null) return [...findings, `link "${container.name}" in the container: its host end is gone`];
-    if (port.master !== bridge.index) {
+    if (known !== true && port.master !== bridge.index) {
       findings.push(`link "${port.name}": expected a port of bridge "${plan.bridge}", found it is not`);
     }
     const recorded = interfaces.find(({ name, sandbox }) => name === port.name && !sandbox);

@@ -51,15 +51,14 @@ const DRIFTS: readonly (readonly [what: string, drift: (to: Attached) => void | 
     [
       "the address is gone",
       inContainer({ op: "address.remove", ...eth0, address: "10.1.0.2/16" }),
-      /link "eth0" in the container: expected address 10\.1\.0\.2\/16, found none/,
+      /link "eth0" in the container: expected address 10\.1\.0\.2\/16, found fe80:/,
     ],
     [
       "the address is another one",
-      inContainer({ op: "address.add", ...eth0, address: "10.1.0.9/16" }, {
-        op: "address.remove",
-        ...eth0,
-        address: "10.1.0.2/16",
-      }),
+      inContainer(
+        { op: "address.remove", ...eth0, address: "10.1.0.2/16" },
+        { op: "address.add", ...eth0, address: "10.1.0.9/16" },
+      ),
       /expected address 10\.1\.0\.2\/16, found 10\.1\.0\.9\/16/,
     ],
     [
