@@ -2,8 +2,12 @@
  * Cleat: an event-sourced CNI for Deno. Attach containers to networks, in this process, with a log that can undo,
  * explain and replay everything.
  *
- * `Cleat` offers promises; `attach`, `check`, `detach` and `status` are the same as Effect values, to be provided with
- * `layer`. Both need root, or a user namespace that owns the network namespaces.
+ * - `Cleat` offers promises: `load` a network, `attach`, `check`, `detach`; `streams` and `replay` read the log.
+ * - `attach`, `check`, `detach`, `status` and `loadNetwork` are the same as Effect values, to be provided with `layer`.
+ * - `AttachmentEvent` and `Op` are what the log holds; `describeEvent` and `describeOp` put them in words.
+ * - `Services` names what all this runs on, for programs that provide some of it themselves.
+ *
+ * Attaching needs root, or a user namespace that owns the network namespaces.
  *
  * @example Attach a container, look at its address, detach it
  * ```ts ignore
@@ -40,16 +44,34 @@ export { loadList, loadNetwork, NetworkNotFound } from "./src/runtime/networks.t
 export { type NetworkList, parseNetworkList, type PluginConf } from "./src/spec/network_list.ts";
 export type { CniResult, Dns, ResultInterface, ResultIp, ResultRoute } from "./src/spec/result.ts";
 export { CniCode, type CniFailure, Refused } from "./src/spec/failure.ts";
-export type { Json, JsonObject } from "./src/spec/json.ts";
-export type { AttachmentKey, Slot, StreamId } from "./src/spec/key.ts";
 export { CommandFailed } from "./src/engine/failure.ts";
 export { Notices } from "./src/engine/notice.ts";
-export type { Services } from "./src/engine/command.ts";
-export { IllegalHistory, type ReplayStep } from "./src/machines/evolve.ts";
-export type { AttachmentEvent, Recorded } from "./src/machines/event.ts";
+export type { Json, JsonObject } from "./src/spec/json.ts";
+
+// The log: what happened to a stream, and what is left of it.
+export type { AttachmentKey, Slot, StreamId } from "./src/spec/key.ts";
+export type { AddEvent, AttachmentEvent, Recorded } from "./src/machines/event.ts";
+export type { AttachmentContext, AttachmentState, StateName } from "./src/machines/attachment.ts";
+export type { Entry } from "./src/machines/entry.ts";
+export { IllegalEvent, IllegalHistory, type ReplayStep } from "./src/machines/evolve.ts";
 export { describeEvent, describeOp } from "./src/machines/describe.ts";
-export { FileError } from "./src/effects/files.ts";
-export { LogError } from "./src/effects/log/store.ts";
+export type { InvokeOp, KernelOp, LeaseOp, LeaseOwner, LeaseRange, Op, OpName, Side } from "./src/effects/kernel/op.ts";
+export type { AddressOp, NeighbourOp, RouteOp } from "./src/effects/kernel/op.ts";
+export type { LinkKind, LinkSettings, PortSettings, PortVlan, VethPeer } from "./src/effects/kernel/op.ts";
+export type { NftCommand, NftElement, NftExpr, NftField, NftHook, NftTable } from "./src/effects/kernel/nft.ts";
+export type { NftFamily, NftType, NftVerdict } from "./src/effects/kernel/nft.ts";
+
+// The services: what `layer` provides, for programs that provide their own.
+export type { Services } from "./src/engine/command.ts";
+export { EventStore, type EventStoreShape, LogError } from "./src/effects/log/store.ts";
+export type { Corruption, Reading, Stream } from "./src/effects/log/store.ts";
+export { type CreatedLink, HostError, type HostShape, type HostView, Kernel } from "./src/effects/kernel/host.ts";
+export { NetnsError, type NetnsIdentity, type NetnsWanted } from "./src/effects/kernel/host.ts";
+export type { Address, Link, Neighbour, Route } from "./src/effects/kernel/host.ts";
+export { type Lease, LeaseError, Leases, type LeasesShape, type LeasesView } from "./src/effects/leases/leases.ts";
+export { DelegateError, type Invocation, Plugins } from "./src/engine/delegate.ts";
+export { FileError, Files } from "./src/effects/files.ts";
+export { Origin, type OriginShape } from "./src/effects/origin.ts";
 
 /** Where Cleat keeps its own things. */
 export interface CleatOptions {
@@ -62,22 +84,22 @@ export interface CleatOptions {
 
 /** What may interrupt a verb; an interrupted ADD is rolled back before the promise rejects. */
 export interface RunOptions {
+  /** Its abort interrupts the verb. */
   readonly signal?: AbortSignal;
 }
 
 /**
  * The services of this machine: its kernel, the log, host-local's lease directories, plugin executables.
  *
- * @example Attach as an Effect
- * ```ts ignore
+ * @example Read the log
+ * ```ts
  * import * as Effect from "effect/Effect";
- * import { attach, layer, loadNetwork } from "@cleat/cleat";
- *
- * const program = Effect.gen(function* () {
- *   const dbnet = yield* loadNetwork("/etc/cni/net.d", "dbnet");
- *   return yield* attach(dbnet, { containerId: "blue", netns: "/run/netns/blue", ifName: "eth0" });
- * });
- * await Effect.runPromise(program.pipe(Effect.provide(layer())));
+ * import { EventStore, layer } from "@cleat/cleat";
+ * const stateDir = Deno.makeTempDirSync();
+ * const streams = Effect.flatMap(EventStore, (store) => store.list({ network: "dbnet" }));
+ * const found = await Effect.runPromise(Effect.provide(streams, layer({ stateDir })));
+ * Deno.removeSync(stateDir, { recursive: true });
+ * if (found.length !== 0) throw new Error("a new log is empty");
  * ```
  */
 export const layer = (options: CleatOptions = {}): Layer.Layer<Services> =>
@@ -85,10 +107,30 @@ export const layer = (options: CleatOptions = {}): Layer.Layer<Services> =>
     Layer.provide(Layer.succeed(Digest)((bytes) => hash("sha256", bytes, "hex"))),
   );
 
-/** libcni's role, as promises. Rejects with `CommandFailed`, whose `failure` is a CNI error object. */
+/**
+ * libcni's role, as promises. The verbs reject with `CommandFailed`, whose `failure` is a CNI error object.
+ *
+ * @example Attach, and tell why it failed
+ * ```ts ignore
+ * import { Cleat, CommandFailed } from "@cleat/cleat";
+ *
+ * await using cleat = new Cleat();
+ * const dbnet = await cleat.load("/etc/cni/net.d", "dbnet");
+ * const blue = { containerId: "blue", netns: "/run/netns/blue", ifName: "eth0" };
+ * try {
+ *   await cleat.status(dbnet);
+ *   await cleat.attach(dbnet, blue, { signal: AbortSignal.timeout(10_000) });
+ *   await cleat.check(dbnet, blue);
+ * } catch (error) {
+ *   if (error instanceof CommandFailed) console.error(error.failure.code, error.message);
+ *   await cleat.detach(dbnet, blue);
+ * }
+ * ```
+ */
 export class Cleat {
   readonly #runtime: ManagedRuntime.ManagedRuntime<Services, never>;
 
+  /** Opens nothing yet: the first call builds the services. */
   constructor(options: CleatOptions = {}) {
     this.#runtime = ManagedRuntime.make(layer(options));
   }
@@ -96,12 +138,33 @@ export class Cleat {
   /**
    * The network of that name in a folder of configurations.
    * Rejects with `NetworkNotFound`, `FileError`, or `Refused` for a configuration that is wrong.
+   *
+   * @example
+   * ```ts
+   * import { Cleat } from "@cleat/cleat";
+   * await using cleat = new Cleat();
+   * const folder = Deno.makeTempDirSync();
+   * Deno.writeTextFileSync(`${folder}/10-lab.conf`, '{"name":"lab","cniVersion":"1.1.0","type":"bridge"}');
+   * const lab = await cleat.load(folder, "lab");
+   * Deno.removeSync(folder, { recursive: true });
+   * if (lab.plugins.length !== 1) throw new Error("a configuration of one plugin is a list of one");
+   * ```
    */
   load(folder: string, name: string): Promise<NetworkList> {
     return this.#runtime.runPromise(loadNetwork(folder, name));
   }
 
-  /** A network from the text of its list; `source` names it in errors. Rejects with `Refused`. */
+  /**
+   * A network from the text of its list; `source` names it in errors. Rejects with `Refused`.
+   *
+   * @example
+   * ```ts
+   * import { Cleat } from "@cleat/cleat";
+   * await using cleat = new Cleat();
+   * const lab = await cleat.parse('{"name":"lab","cniVersion":"1.1.0","plugins":[{"type":"bridge"}]}');
+   * if (lab.name !== "lab") throw new Error(lab.name);
+   * ```
+   */
   parse(text: string, source = "the network list"): Promise<NetworkList> {
     return this.#runtime.runPromise(parseNetworkList(text, source));
   }
@@ -126,12 +189,38 @@ export class Cleat {
     return this.#runtime.runPromise(status(list), options);
   }
 
-  /** The streams whose attachment agrees with every given part, sorted by name. Rejects with `LogError`. */
+  /**
+   * The streams whose attachment agrees with every given part, sorted by name. Rejects with `LogError`.
+   *
+   * @example What happened to container "blue"
+   * ```ts
+   * import { Cleat, describeEvent } from "@cleat/cleat";
+   * const stateDir = Deno.makeTempDirSync();
+   * await using cleat = new Cleat({ stateDir });
+   * for (const id of await cleat.streams({ containerId: "blue" })) {
+   *   for (const { record, after } of await cleat.replay(id)) console.log(after.value, describeEvent(record.event));
+   * }
+   * Deno.removeSync(stateDir, { recursive: true });
+   * ```
+   */
   streams(filter: Partial<AttachmentKey> = {}): Promise<readonly StreamId[]> {
     return this.#runtime.runPromise(Effect.flatMap(EventStore, (store) => store.list(filter)));
   }
 
-  /** The history of a stream with the state around each record. Rejects with `IllegalHistory` or `LogError`. */
+  /**
+   * The history of a stream with the state around each record; none for a stream that does not exist. Rejects with
+   * `IllegalHistory` or `LogError`.
+   *
+   * @example
+   * ```ts
+   * import { Cleat } from "@cleat/cleat";
+   * const stateDir = Deno.makeTempDirSync();
+   * await using cleat = new Cleat({ stateDir });
+   * const steps = await cleat.replay({ network: "dbnet", containerId: "blue", ifName: "eth0", slot: "@chain" });
+   * Deno.removeSync(stateDir, { recursive: true });
+   * if (steps.length !== 0) throw new Error("nothing has happened yet");
+   * ```
+   */
   async replay(id: StreamId): Promise<readonly ReplayStep[]> {
     const { records } = await this.#runtime.runPromise(Effect.flatMap(EventStore, (store) => store.read(id)));
     return replay(records, id);

@@ -4,10 +4,8 @@
  */
 import "./prelude.ts";
 import { PLUGIN_VERSIONS } from "../plugins/catalog.ts";
+import { LATEST } from "../spec/released_versions.ts";
 import { writeOut } from "./stdio.ts";
-
-/** Newest spec version; what Go's skeleton answers VERSION with, whatever was asked. */
-const CURRENT_VERSION = "1.1.0";
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
@@ -21,7 +19,8 @@ if (versions === undefined) {
   const { runOperator } = await import("./operator.ts");
   Deno.exitCode = await runOperator(args);
 } else if (Deno.env.get("CNI_COMMAND") === "VERSION") {
-  writeOut(`${JSON.stringify({ cniVersion: CURRENT_VERSION, supportedVersions: versions })}\n`);
+  // The newest version, as Go's skeleton answers, whatever was asked.
+  writeOut(`${JSON.stringify({ cniVersion: LATEST, supportedVersions: versions })}\n`);
 } else {
   const { runPlugin } = await import("./plugin_door.ts");
   Deno.exitCode = await runPlugin(name);

@@ -10,7 +10,8 @@ import { registry } from "../plugins/registry.ts";
 import { duplicatedSysctl } from "../plugins/tuning_sysctl.ts";
 import { LAUNCHER_TITLE } from "../effects/program.ts";
 import { type CommandEnvironment, readEnvironment } from "../spec/environment.ts";
-import { CniCode, type CniFailure, Refused } from "../spec/failure.ts";
+import { CniCode, type CniFailure, failureText, Refused } from "../spec/failure.ts";
+import { LATEST } from "../spec/released_versions.ts";
 import { parseRequestConfig } from "../spec/request_config.ts";
 import { printResult } from "../spec/render_result.ts";
 import { stateDir, systemLayer } from "./layers.ts";
@@ -26,13 +27,13 @@ export async function runPlugin(type: string): Promise<number> {
     return 0;
   }
   const { failure, cniVersion } = failureIn(type, exit.cause);
-  writeErr(failure.details ? `${failure.msg}; ${failure.details}` : failure.msg);
+  writeErr(failureText(failure));
   writeOut(JSON.stringify({ cniVersion, ...failure }, null, 4));
   return 1;
 }
 
 /** The version errors are printed in until the config has told one. */
-const FALLBACK_VERSION = "1.1.0";
+const FALLBACK_VERSION = LATEST;
 
 const execute = (type: string) =>
   Effect.gen(function* () {

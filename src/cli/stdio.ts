@@ -19,7 +19,7 @@ export const writeErr = (line: string): void => write(Deno.stderr, `${line}\n`);
 /** Everything on stdin, as text. */
 export function readIn(): string {
   const decoder = new TextDecoder();
-  const chunk = new Uint8Array(65_536);
+  const chunk = new Uint8Array(65_536); // what a pipe holds by default (pipe(7))
   let text = "";
   for (let length = Deno.stdin.readSync(chunk); length !== null; length = Deno.stdin.readSync(chunk)) {
     text += decoder.decode(chunk.subarray(0, length), { stream: true });

@@ -3,18 +3,22 @@ import * as Context from "effect/Context";
 import * as Data from "effect/Data";
 import type * as Effect from "effect/Effect";
 
-/** The file system refused. `doing` is "read", "list" or "write", `detail` the system's words. */
+/** The file system refused. */
 export class FileError extends Data.TaggedError("FileError")<{
+  /** What could not be done: with a file, or, for "list", with a folder. */
   readonly doing: "read" | "list" | "write";
+  /** The file or folder. */
   readonly path: string;
+  /** The system's words. */
   readonly detail: string;
 }> {
+  /** What could not be done with which file, and why. */
   override get message(): string {
     return `Cannot ${this.doing} "${this.path}": ${this.detail}`;
   }
 }
 
-/** Implementations: `system.ts`, and an in-memory one in tests. */
+/** Reads and writes them. Implementations: `files_system.ts`, and an in-memory one in tests. */
 export class Files extends Context.Service<Files, {
   /** The content, or null when there is no such file. */
   readonly read: (path: string) => Effect.Effect<string | null, FileError>;

@@ -22,8 +22,9 @@ export interface Command {
   readonly netns: string;
   /** CNI_NETNS_OVERRIDE: the host's own namespace is allowed. */
   readonly allowOwnNetns: boolean;
-  /** CNI_ARGS and CNI_PATH, verbatim. */
+  /** CNI_ARGS, verbatim. */
   readonly args: string;
+  /** CNI_PATH, verbatim. */
   readonly path: string;
   /** The request config, with `cniVersion` agreed on. */
   readonly raw: JsonObject;

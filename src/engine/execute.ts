@@ -37,13 +37,16 @@ const invoke = Effect.fnUntraced(function* (call: Call, { context }: Snapshot, o
   });
 });
 
-/** What is undone is undone as it was done: with what ADD was given, whatever DEL is. */
-const callOf = ({ key }: Call, { netns, allowOwnNetns = false, args = "", path = "" }: AddEvent): Call => ({
-  key,
+/**
+ * What is undone is undone as it was done, with what ADD was given; except that plugins may have moved since, so they are
+ * searched where the runtime says now, if it says (CNI spec 1.1.0, section 4, "CHECK": all but CNI_PATH stays the same).
+ */
+const callOf = (call: Call, { netns, allowOwnNetns = false, args = "", path = "" }: AddEvent): Call => ({
+  key: call.key,
   netns: netns.path,
   allowOwnNetns,
   args,
-  path,
+  path: call.path || path,
 });
 
 /** DEL gets the final result of ADD since 0.4.0, and none before (CNI spec 1.1.0, section 4, "Deriving request configuration"). */
@@ -54,6 +57,8 @@ function withFinalResult(config: JsonObject, result: CniResult | null): Effect.E
     return Effect.succeed(own);
   }
   if (result === null) return Effect.succeed(config);
-  const rendered = Effect.orDie(renderResult(result, result.cniVersion)); // it was parsed or made in that version
+  // A plugin may have answered in another version than it was asked for; the config's is what the next one reads.
+  const own = Effect.orDie(renderResult(result, result.cniVersion)); // it was parsed or made in that version
+  const rendered = Effect.catch(renderResult(result, version), () => own);
   return Effect.map(rendered, (prevResult) => ({ ...config, prevResult }));
 }

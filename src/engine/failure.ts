@@ -3,13 +3,14 @@ import * as Cause from "effect/Cause";
 import * as Data from "effect/Data";
 import * as Option from "effect/Option";
 import type { NetnsError } from "../effects/kernel/host.ts";
-import { CniCode, type CniFailure, type Refused } from "../spec/failure.ts";
+import { CniCode, type CniFailure, failureText, type Refused } from "../spec/failure.ts";
 import type { EffectError } from "./plugin.ts";
 
 /** A verb ended in failure; `failure` is the error object the plugin prints. */
 export class CommandFailed extends Data.TaggedError("CommandFailed")<{ readonly failure: CniFailure }> {
+  /** The failure's `msg`, followed by its `details` where it has any. */
   override get message(): string {
-    return this.failure.details ? `${this.failure.msg}; ${this.failure.details}` : this.failure.msg;
+    return failureText(this.failure);
   }
 }
 

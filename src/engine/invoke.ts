@@ -10,6 +10,7 @@ import type { Files } from "../effects/files.ts";
 import { CniCode, type CniFailure, type Refused } from "../spec/failure.ts";
 import { isJsonObject, type Json } from "../spec/json.ts";
 import { parseResult } from "../spec/parse_result.ts";
+import { DEFAULT_VERSION } from "../spec/released_versions.ts";
 import type { CniResult } from "../spec/result.ts";
 import { checkVersion } from "../spec/check_version.ts";
 import type { Services } from "./command.ts";
@@ -25,7 +26,7 @@ import { runStatus } from "./run_status.ts";
 export type Registry = ReadonlyMap<string, AnyPlugin>;
 
 const versionOf = ({ config }: Invocation): string =>
-  typeof config.cniVersion === "string" && config.cniVersion !== "" ? config.cniVersion : "0.1.0";
+  typeof config.cniVersion === "string" && config.cniVersion !== "" ? config.cniVersion : DEFAULT_VERSION;
 
 /** Runs one of our recipes for an invocation, after the version check every plugin makes. */
 export const runOurs = <C>(
@@ -114,6 +115,7 @@ const parseJson = (text: string): Json | undefined => {
   }
 };
 
+/** The first 200 characters: enough to recognise what a foreign plugin printed. */
 const excerpt = (text: string): string => JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
 
 /** The error object a foreign plugin printed; where it printed none, what is known of its end. */

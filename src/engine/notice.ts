@@ -2,7 +2,18 @@
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 
-/** Where notices go; the doors point it at stderr. A library user may point it at a logger. */
+/**
+ * Where notices go: nowhere by default; the doors point it at stderr.
+ *
+ * @example Collect them
+ * ```ts
+ * import * as Effect from "effect/Effect";
+ * import { notice, Notices } from "./notice.ts";
+ * const said: string[] = [];
+ * Effect.runSync(Effect.provideService(notice("The log is full"), Notices, (sentence) => void said.push(sentence)));
+ * if (said[0] !== "The log is full") throw new Error("not heard");
+ * ```
+ */
 export const Notices: Context.Reference<(sentence: string) => void> = Context.Reference<
   (sentence: string) => void
 >("cleat/Notices", { defaultValue: () => () => {} });

@@ -52,10 +52,6 @@ export interface Plugin<C> {
   ) => Effect.Effect<readonly Finding[], HostError | LeaseError | DelegateError, View>;
   /** What to undo when the log knows nothing of the attachment: ops that go through `perform`. */
   readonly adopt?: (request: Request<C>) => Effect.Effect<readonly Op[], HostError | LeaseError, View>;
-  readonly gc?: (
-    valid: readonly AttachmentKey[],
-    config: C,
-  ) => Effect.Effect<readonly Op[], HostError | LeaseError, View>;
   readonly status?: (
     config: C,
     request: { readonly raw: JsonObject; readonly cniVersion: string },

@@ -36,7 +36,7 @@ const run = <C>(plugin: Plugin<C>, command: Command) =>
     const opened = yield* openStream(plugin.type, command);
     const journal = new Journal(opened.stream, opened.snapshot);
     yield* settle(command, journal, opened);
-    const decision = decide(journal.snapshot, command.verb);
+    const decision = decide(journal.snapshot, command.verb, quoted(command));
     if (decision.decision === "refuse") return yield* new CommandFailed({ failure: decision.failure });
     if (decoded === null) {
       yield* decision.decision === "adopt"
@@ -47,6 +47,8 @@ const run = <C>(plugin: Plugin<C>, command: Command) =>
     if (command.verb === "CHECK") return yield* Effect.as(runCheck(plugin, command, decoded, journal), null);
     return yield* runAdd(plugin, command, decoded, journal);
   });
+
+const quoted = ({ key }: Command): string => `"${key.containerId}" (interface "${key.ifName}" on "${key.network}")`;
 
 /** Brings a stream whose past ended badly into a state that decides: reboots, dead writers, stacks half popped. */
 const settle = (command: Command, journal: Journal, { stream }: OpenStream) =>

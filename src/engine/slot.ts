@@ -64,7 +64,9 @@ const tryOpen = (slot: Slot, command: Command) =>
     const stream = yield* Scope.provide(store.open({ ...command.key, slot }), scope);
     const { snapshot, records, illegal } = foldLegal(stream.records, stream.id);
     const add = snapshot.context.add;
-    const taken = command.verb === "ADD" && (snapshot.value === "attached" || snapshot.value === "drifted") &&
+    // Only what stands later in a chain can stand there twice; the others make the interface, or its addresses.
+    const chained = isJsonObject(command.raw.prevResult);
+    const taken = command.verb === "ADD" && chained && (snapshot.value === "attached" || snapshot.value === "drifted") &&
       add !== null && !samePlace(add.config, command.raw);
     if (taken) {
       yield* Scope.close(scope, Exit.void);

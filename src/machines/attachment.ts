@@ -3,7 +3,7 @@
  * that `transition` returns for the engine to carry out and that replay ignores.
  */
 import { assign, setup, type SnapshotFrom } from "xstate";
-import type { CniFailure } from "../spec/failure.ts";
+import { CniCode, type CniFailure } from "../spec/failure.ts";
 import type { CniResult } from "../spec/result.ts";
 import { afterReboot, applied, type Entry, failed, intended, owed, residue, undone } from "./entry.ts";
 import type { AddEvent, AttachmentEvent } from "./event.ts";
@@ -68,13 +68,13 @@ const machine = setup({
       event.type === "add.failed" || event.type === "del.failed"
         ? { error: event.error }
         : event.type === "command.abandoned"
-        ? { error: { code: 999, msg: `process ${event.pid} ended before it had finished` } }
+        ? { error: { code: CniCode.INTERNAL, msg: `process ${event.pid} ended before it had finished` } }
         : {}
     ),
     find: assign(({ event }) => ({ findings: event.type === "check.drifted" ? event.findings : [] })),
     reboot: assign(({ context }) => ({
       stack: afterReboot(context.stack),
-      error: { code: 999, msg: "the host has been rebooted since" },
+      error: { code: CniCode.INTERNAL, msg: "the host has been rebooted since" },
     })),
     forget: assign(({ context }) => ({ ...fresh, lastId: context.lastId })),
   },
@@ -152,4 +152,20 @@ export const attachment = machine.createMachine({
 export type Snapshot = SnapshotFrom<typeof attachment>;
 
 /** The names of the states. */
-export type StateName = Snapshot["value"];
+export type StateName =
+  | "absent"
+  | "attaching"
+  | "attached"
+  | "checking"
+  | "drifted"
+  | "detaching"
+  | "detached"
+  | "failed";
+
+/** A snapshot as far as it is told to others: data, without the machine that computed it. */
+export interface AttachmentState {
+  /** Name of the state. */
+  readonly value: StateName;
+  /** What the stream knows besides. */
+  readonly context: AttachmentContext;
+}

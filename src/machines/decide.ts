@@ -16,32 +16,32 @@ export type Decision =
   | { readonly decision: "adopt" }
   | { readonly decision: "refuse"; readonly failure: CniFailure };
 
-const refuse = (verb: string, snapshot: Snapshot, state: string, details: string): Decision => ({
+const refuse = (verb: string, who: string, state: string, details: string): Decision => ({
   decision: "refuse",
   failure: {
     code: CniCode.WRONG_STATE,
-    msg: `Cannot ${verb} "${snapshot.context.add?.netns.path ?? "the container"}": ${state}`,
+    msg: `Cannot ${verb} ${who}: ${state}`,
     details,
   },
 });
 
-function decideAdd(snapshot: Snapshot): Decision {
+function decideAdd(snapshot: Snapshot, who: string): Decision {
   const { context, value } = snapshot;
   if (value === "attached" || value === "drifted") {
-    return refuse("attach", snapshot, `already ${value}`, "run DEL first");
+    return refuse("attach", who, `already ${value}`, "run DEL first");
   }
   const owed = residue(context.stack)[0];
   if (owed === undefined) return { decision: "accept" };
   const why = owed.undoError?.msg ?? "it has not been undone yet";
   return refuse(
     "attach",
-    snapshot,
+    who,
     `an earlier attempt left "${owed.op.op}" behind: ${why}`,
     "run DEL until it succeeds",
   );
 }
 
-function decideCheck(snapshot: Snapshot): Decision {
+function decideCheck(snapshot: Snapshot, who: string): Decision {
   switch (snapshot.value) {
     case "attached":
     case "drifted":
@@ -50,7 +50,7 @@ function decideCheck(snapshot: Snapshot): Decision {
     default:
       return refuse(
         "check",
-        snapshot,
+        who,
         `${snapshot.value}${because(snapshot)}`,
         "there is nothing to check before an ADD",
       );
@@ -63,13 +63,13 @@ const because = ({ context }: Snapshot): string => (context.error === null ? "" 
 const isUnknown = ({ context, value }: Snapshot): boolean =>
   value === "absent" || value === "detached" || (value === "failed" && context.add === null);
 
-/** What the verb means in this state, which must be settled: no command under way. */
-export function decide(snapshot: Snapshot, verb: Verb): Decision {
+/** What the verb means in this state, which must be settled: no command under way. `who` names the attachment in refusals. */
+export function decide(snapshot: Snapshot, verb: Verb, who = "the container"): Decision {
   switch (verb) {
     case "ADD":
-      return decideAdd(snapshot);
+      return decideAdd(snapshot, who);
     case "CHECK":
-      return decideCheck(snapshot);
+      return decideCheck(snapshot, who);
     case "DEL":
       return { decision: isUnknown(snapshot) ? "adopt" : "accept" };
   }

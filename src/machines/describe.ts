@@ -48,7 +48,16 @@ function link(op: Extract<Op, { op: "link.create" }>): string {
   return `veth ${op.name} ${where(op.on)}${master}, its peer ${op.link.peer.name} ${where(op.link.peer.on)}`;
 }
 
-/** One line that says what the op does, in the words of ip(8) and nft(8). */
+/**
+ * One line that says what the op does, in the words of ip(8) and nft(8).
+ *
+ * @example
+ * ```ts
+ * import { describeOp } from "./describe.ts";
+ * const line = describeOp({ op: "address.add", on: "container", link: "eth0", address: "10.1.0.2/16" });
+ * if (line !== "add 10.1.0.2/16 to eth0 in the container") throw new Error(line);
+ * ```
+ */
 export function describeOp(op: Op): string {
   switch (op.op) {
     case "link.create":
@@ -93,7 +102,16 @@ export function describeOp(op: Op): string {
   }
 }
 
-/** One line that says what happened. */
+/**
+ * One line that says what happened.
+ *
+ * @example
+ * ```ts
+ * import { describeEvent } from "./describe.ts";
+ * const line = describeEvent({ type: "check.drifted", findings: ["eth0 is down", "cni0 is gone"] });
+ * if (line !== "CHECK found: eth0 is down; cni0 is gone") throw new Error(line);
+ * ```
+ */
 export function describeEvent(event: AttachmentEvent): string {
   switch (event.type) {
     case "ADD":

@@ -6,7 +6,9 @@ import type { CniFailure } from "../spec/failure.ts";
 
 /** An op the stream has performed, oldest first in the stack. */
 export interface Entry {
+  /** The effect's number in its stream, from 1. */
   readonly id: number;
+  /** What was intended. */
   readonly op: Op;
   /** Null where nothing must be undone: covered and shared ops. */
   readonly undo: Op | null;

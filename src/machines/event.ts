@@ -7,13 +7,19 @@ import type { CniFailure } from "../spec/failure.ts";
 import type { JsonObject } from "../spec/json.ts";
 import type { CniResult } from "../spec/result.ts";
 
-/** ADD was accepted: all that CHECK, DEL and undo will need later. `args` is CNI_ARGS, `path` CNI_PATH. */
+/** ADD was accepted: all that CHECK, DEL and undo will need later. */
 export interface AddEvent {
+  /** The verb, as all events of that name are called. */
   readonly type: "ADD";
+  /** The container's network namespace. */
   readonly netns: NetnsIdentity;
+  /** The request config, as it came. */
   readonly config: JsonObject;
+  /** The result of the plugin before in the chain; null for the first. */
   readonly prevResult: CniResult | null;
+  /** CNI_ARGS, verbatim. */
   readonly args?: string;
+  /** CNI_PATH, verbatim. */
   readonly path?: string;
   /** CNI_NETNS_OVERRIDE was set: the host's own namespace was allowed. */
   readonly allowOwnNetns?: boolean;
@@ -41,17 +47,22 @@ export type AttachmentEvent =
   /** The host has booted since: kernel state of the stream is void. */
   | { readonly type: "host.rebooted"; readonly from: string; readonly to: string };
 
-/**
- * One line of a log. `seq` counts from 1, `at` is ISO 8601 in UTC, `boot` the kernel's boot id, `by` the program and
- * version that wrote it, `prev` the SHA-256 (hex) of the line before, of the stream's name for the first.
- */
+/** One line of a log: an event, and who wrote it down when. */
 export interface Recorded {
+  /** Version of the format. */
   readonly v: 1;
+  /** Counts the records of a stream from 1. */
   readonly seq: number;
+  /** Time of writing: ISO 8601 in UTC, with milliseconds. */
   readonly at: string;
+  /** The kernel's boot id (random(4)): kernel state of another boot is void. */
   readonly boot: string;
+  /** Process that wrote it. */
   readonly pid: number;
+  /** Program and version that wrote it. */
   readonly by: string;
+  /** SHA-256 in lower-case hex of the line before; of the stream's name for the first. */
   readonly prev: string;
+  /** What happened. */
   readonly event: AttachmentEvent;
 }

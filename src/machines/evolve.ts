@@ -1,14 +1,18 @@
 /** Folding facts into state. */
 import { type AnyActorScope, createActor, getNextTransitions } from "xstate";
 import { attachmentName, type StreamId } from "../spec/key.ts";
-import { attachment, type Instruction, type Snapshot } from "./attachment.ts";
+import { attachment, type AttachmentState, type Instruction, type Snapshot } from "./attachment.ts";
 import type { AttachmentEvent, Recorded } from "./event.ts";
 
 /** An event that cannot happen in this state: the history is not one of this machine. */
 export class IllegalEvent extends Error {
+  /** Tells it from other errors. */
   override readonly name = "IllegalEvent";
+  /** What cannot happen. */
   readonly event: AttachmentEvent;
+  /** Name of the state in which it cannot. */
   readonly state: string;
+  /** The message lists what could happen in that state instead. */
   constructor(event: AttachmentEvent, snapshot: Snapshot) {
     const possible = [...new Set(getNextTransitions(snapshot).map(({ eventType }) => eventType))].join(", ");
     super(`Cannot apply "${event.type}" in state "${snapshot.value}": possible there: ${possible || "nothing"}`);
@@ -57,18 +61,24 @@ export function step(snapshot: Snapshot, event: AttachmentEvent): readonly [Snap
 export const evolve = (snapshot: Snapshot, event: AttachmentEvent): Snapshot => step(snapshot, event)[0];
 
 /** One record with the states around it. */
-export interface ReplayStep {
+export interface ReplayStep<S extends AttachmentState = AttachmentState> {
+  /** What was written down. */
   readonly record: Recorded;
-  readonly before: Snapshot;
-  readonly after: Snapshot;
+  /** The state in which it happened. */
+  readonly before: S;
+  /** The state it led to. */
+  readonly after: S;
 }
 
-/** A log whose events do not follow from each other. `seq` is the first that cannot have happened. */
+/** A log whose events do not follow from each other. */
 export class IllegalHistory extends Error {
+  /** Tells it from other errors, also where the class is another copy. */
   override readonly name = "IllegalHistory";
+  /** Number of the first record that cannot have happened. */
   readonly seq: number;
   /** What is wrong with that record, without the name of the log. */
   readonly why: string;
+  /** `id` names the log in the message; null for a log that has no name. */
   constructor(id: StreamId | null, seq: number, cause: IllegalEvent) {
     const which = id === null ? "the log" : `"${attachmentName(id)}/${id.slot}"`;
     super(`Cannot replay ${which}: record ${seq}: ${cause.message}`);
@@ -78,7 +88,7 @@ export class IllegalHistory extends Error {
 }
 
 /** Re-folds a log record by record. Throws `IllegalHistory` at the first record that cannot have happened. */
-export function replay(records: readonly Recorded[], id: StreamId | null = null): readonly ReplayStep[] {
+export function replay(records: readonly Recorded[], id: StreamId | null = null): readonly ReplayStep<Snapshot>[] {
   let before = initialSnapshot;
   return records.map((record) => {
     try {

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect";
 import type { Plugin } from "../engine/plugin.ts";
 import { View } from "../engine/view.ts";
+import { VERSIONS } from "../spec/released_versions.ts";
 import { add } from "./bridge/add.ts";
 import { adopt } from "./bridge/adopt.ts";
 import { check } from "./bridge/check.ts";
@@ -14,7 +15,7 @@ import { BridgeConfig } from "./bridge/config.ts";
 /** Attaches containers to a bridge: veth pair, addresses by IPAM, gateway, masquerade, VLANs. */
 export const bridge: Plugin<BridgeConfig> = {
   type: "bridge",
-  versions: ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"],
+  versions: VERSIONS,
   config: BridgeConfig,
   add,
   check,

@@ -11,6 +11,7 @@ import { View } from "../engine/view.ts";
 import { addressOf, contains } from "../spec/cidr.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
 import type { JsonObject } from "../spec/json.ts";
+import { VERSIONS } from "../spec/released_versions.ts";
 import type { CniResult, ResultIp } from "../spec/result.ts";
 import { HostLocalConfig } from "./host_local_config.ts";
 import { span } from "./host_local_ranges.ts";
@@ -93,7 +94,7 @@ const status = Effect.fnUntraced(
 /** Gives out addresses of ranges that this host has to itself. */
 export const hostLocal: Plugin<HostLocalConfig> = {
   type: "host-local",
-  versions: ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"],
+  versions: VERSIONS,
   config: HostLocalConfig,
   add,
   check,

@@ -71,7 +71,8 @@ const wantedAddresses = Effect.fnUntraced(
     const text = args.get("IP") ?? "";
     const ip = text.includes("/") ? canonicalCidr(text) : canonicalIp(text);
     if (text !== "" && ip === null) {
-      return yield* refuse(`Cannot use CNI_ARGS "IP": "${text}" is not an IP address`);
+      const msg = `Cannot use CNI_ARGS "IP": "${text}" is not an IP address, such as 10.1.0.9`;
+      return yield* new Refused({ code: CniCode.INVALID_ENVIRONMENT, msg });
     }
     const all = [...(ip === null ? [] : [ip]), ...(inConfig?.cni?.ips ?? []), ...(runtimeConfig?.ips ?? [])];
     return all.map((address) => address.includes("/") ? addressOf(address) : address);

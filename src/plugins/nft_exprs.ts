@@ -17,7 +17,7 @@ const IPS_DST_NAT = "20000000";
 /** Length of an interface name with its final NUL: IFNAMSIZ (linux/if.h). */
 const IFNAMSIZ = 16;
 
-/** Where the addresses lie in the network header, in bytes. */
+/** Where the addresses lie in the network header, in bytes (RFC 791, 3.1; RFC 8200, 3). */
 const ADDRESS = {
   4: { saddr: 12, daddr: 16, length: 4 },
   6: { saddr: 8, daddr: 24, length: 16 },
@@ -45,7 +45,7 @@ export const matchFamily = (family: 4 | 6): readonly NftExpr[] => [
   { expr: "cmp", is: "==", from: 1, bytes: NFPROTO[family] },
 ];
 
-/** The bytes of a prefix's mask. */
+/** The bytes of a prefix's mask, from the lengths of address (in bytes) and prefix (in bits). */
 const maskBytes = (length: number, prefix: number): readonly number[] =>
   Array.from({ length }, (_, i) => (0xff00 >> Math.min(8, Math.max(0, prefix - 8 * i))) & 0xff);
 

@@ -9,7 +9,7 @@ import type { Plugin, Request } from "../engine/plugin.ts";
 import { View } from "../engine/view.ts";
 import { addressOf } from "../spec/cidr.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
-import { VERSIONS } from "../spec/version.ts";
+import { VERSIONS } from "../spec/released_versions.ts";
 import { applyElements, isOurs } from "./nft_elements.ts";
 import { PortmapConfig, readPortmap } from "./portmap_config.ts";
 import { planElements, type Target, targetsOf } from "./portmap_elements.ts";

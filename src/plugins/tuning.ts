@@ -9,7 +9,7 @@ import type { Plugin, Request } from "../engine/plugin.ts";
 import { View } from "../engine/view.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
 import type { CniResult } from "../spec/result.ts";
-import { VERSIONS } from "../spec/version.ts";
+import { VERSIONS } from "../spec/released_versions.ts";
 import { allowNewMac } from "./spoof_check.ts";
 import { backupPath, readBackup } from "./tuning_backup.ts";
 import { readTuning, type SysctlSetting, TuningConfig } from "./tuning_config.ts";

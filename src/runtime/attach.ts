@@ -14,15 +14,18 @@ import { checkCacheFileName, checkContainerId, checkIfName, checkNetworkName } f
 import type { NetworkList } from "../spec/network_list.ts";
 import { renderResult } from "../spec/render_result.ts";
 import type { CniResult } from "../spec/result.ts";
+import { familyOfVersion } from "../spec/result_families.ts";
 import { atLeast } from "../spec/version.ts";
 import { chain, chainConfig } from "./chain.ts";
 import { DEFAULT_CACHE_DIR, readCachedResult, removeCache, writeCache } from "./result_cache.ts";
 
 /** One container on one network, and what it asks for (CNI spec 1.1.0, section 3, "Attachment Parameters"). */
 export interface Attachment {
+  /** The runtime's id of the container: a letter or digit, then letters, digits, `_`, `.`, `-`. */
   readonly containerId: string;
   /** Path of the container's network namespace; may be empty for DEL. */
   readonly netns: string;
+  /** Name the interface gets in the container, at most 15 bytes. */
   readonly ifName: string;
   /** CNI_ARGS as pairs, in order. */
   readonly args?: readonly (readonly [string, string])[];
@@ -69,7 +72,25 @@ const commandFor = (verb: Command["verb"], list: NetworkList, attachment: Attach
 
 const cacheDirOf = ({ cacheDir }: Attachment): string => cacheDir ?? DEFAULT_CACHE_DIR;
 
-/** ADD of every plugin of the list. A failed or interrupted ADD leaves nothing behind. */
+/**
+ * ADD of every plugin of the list. A failed or interrupted ADD leaves nothing behind.
+ *
+ * @example
+ * ```ts ignore
+ * import * as Effect from "effect/Effect";
+ * import { attach, check, detach, layer, loadNetwork } from "@cleat/cleat";
+ *
+ * const blue = { containerId: "blue", netns: "/run/netns/blue", ifName: "eth0" };
+ * const program = Effect.gen(function* () {
+ *   const dbnet = yield* loadNetwork("/etc/cni/net.d", "dbnet");
+ *   const result = yield* attach(dbnet, blue);
+ *   yield* check(dbnet, blue);
+ *   yield* detach(dbnet, blue);
+ *   return result;
+ * });
+ * await Effect.runPromise(Effect.provide(program, layer()));
+ * ```
+ */
 export const attach = (
   list: NetworkList,
   attachment: Attachment,
@@ -91,7 +112,10 @@ export const attach = (
     return result;
   });
 
-/** The final result of ADD: what the log says, or libcni's cache for an attachment that the log does not know. */
+/**
+ * The final result of ADD: what the log says, or libcni's cache for an attachment that the log does not know. In the
+ * version of the list, which may have changed since, as libcni converts it; null where that has no such results.
+ */
 const finalResult = (list: NetworkList, attachment: Attachment) =>
   Effect.gen(function* () {
     if (list.cniVersion === "" || !atLeast(list.cniVersion, "0.4.0")) return null;
@@ -99,10 +123,15 @@ const finalResult = (list: NetworkList, attachment: Attachment) =>
     const store = yield* EventStore;
     const read = yield* Effect.option(store.read({ ...key, slot: CHAIN_SLOT }));
     const logged = read._tag === "Some" ? foldLegal(read.value.records).snapshot.context.result : null;
-    return logged ?? (yield* readCachedResult(cacheDirOf(attachment), key, list.cniVersion));
+    const result = logged ?? (yield* readCachedResult(cacheDirOf(attachment), key, list.cniVersion));
+    if (result === null || familyOfVersion(list.cniVersion) === null) return null;
+    return { ...result, cniVersion: list.cniVersion };
   });
 
-/** CHECK of every plugin of the list; fails with everything that was found. A list with `disableCheck` passes. */
+/**
+ * CHECK of every plugin of the list; fails with everything that was found. A list with `disableCheck` passes; one below
+ * version 0.4.0, which has no CHECK, fails with code 1. An example is at `attach`.
+ */
 export const check = (
   list: NetworkList,
   attachment: Attachment,
@@ -120,7 +149,10 @@ export const check = (
     yield* runCommand(chain, yield* commandFor("CHECK", list, attachment, previous));
   });
 
-/** DEL of every plugin of the list, backwards. Succeeds when nothing is left, also where there never was anything. */
+/**
+ * DEL of every plugin of the list, backwards. Succeeds when nothing is left, also where there never was anything. An
+ * example is at `attach`.
+ */
 export const detach = (
   list: NetworkList,
   attachment: Attachment,
@@ -132,7 +164,19 @@ export const detach = (
     yield* Effect.catch(removeCache(cacheDirOf(attachment), command.key), (error) => notice(error.message));
   });
 
-/** STATUS of every plugin of the list: could an ADD succeed now? */
+/**
+ * STATUS of every plugin of the list: could an ADD succeed now? `cniPath` is as in `Attachment`. A list below version
+ * 1.1.0, which has no STATUS, passes.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect";
+ * import { layer, parseNetworkList, status } from "@cleat/cleat";
+ * const text = '{"name":"lab","cniVersion":"1.1.0","plugins":[{"type":"tuning"}]}';
+ * const program = Effect.flatMap(parseNetworkList(text, "lab.conflist"), (lab) => status(lab));
+ * await Effect.runPromise(Effect.provide(program, layer()));
+ * ```
+ */
 export const status = (list: NetworkList, cniPath = ""): Effect.Effect<void, CommandFailed, Services> =>
   list.cniVersion === "" || !atLeast(list.cniVersion, "1.1.0")
     ? Effect.void

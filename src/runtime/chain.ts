@@ -15,7 +15,7 @@ import { CHAIN_SLOT } from "../spec/key.ts";
 import { deriveRequestConfig, type NetworkList, parseNetworkList } from "../spec/network_list.ts";
 import { renderResult } from "../spec/render_result.ts";
 import type { CniResult } from "../spec/result.ts";
-import { VERSIONS } from "../spec/version.ts";
+import { DEFAULT_VERSION, VERSIONS } from "../spec/released_versions.ts";
 
 /** The chain's own config: the network's list with the plugins of its folder, and what the container asks for. */
 const ChainConfig = Schema.Struct({
@@ -29,7 +29,7 @@ interface ChainConfig {
 
 /** What the log of a chain keeps as its config. */
 export const chainConfig = (list: NetworkList, capabilityArgs: JsonObject): JsonObject => ({
-  cniVersion: list.cniVersion === "" ? "0.1.0" : list.cniVersion,
+  cniVersion: list.cniVersion || DEFAULT_VERSION,
   name: list.name,
   list: JSON.stringify({ cniVersion: list.cniVersion, name: list.name, plugins: list.plugins.map(({ raw }) => raw) }),
   capabilityArgs,

@@ -16,12 +16,16 @@ import {
 /** Where cnitool and most runtimes look for networks. */
 export const DEFAULT_CONF_DIR = "/etc/cni/net.d";
 
-/** No network of that name; `name` is null where the folder holds no configuration at all. */
+/** No network of that name. */
 export class NetworkNotFound extends Data.TaggedError("NetworkNotFound")<{
+  /** Where it was looked for. */
   readonly folder: string;
+  /** The name that was asked for. */
   readonly name: string;
+  /** The folder holds no configuration at all, or does not exist. */
   readonly empty: boolean;
 }> {
+  /** What could not be found where, in one sentence. */
   override get message(): string {
     const state = this.empty ? "there are no network configurations" : "no network configuration has that name";
     return `Cannot find network "${this.name}" in "${this.folder}": ${state}`;
@@ -39,7 +43,21 @@ const readAll = (folder: string, extensions: readonly string[]) =>
 
 const read = (path: string) => Effect.flatMap(Files, (files) => Effect.map(files.read(path), (text) => text ?? ""));
 
-/** Loads the list in a file, with the plugins of the folder `<folder of the file>/<network name>/`. */
+/**
+ * Loads the list in a file, with the plugins of the folder `<folder of the file>/<network name>/` (CNI spec 1.1.0,
+ * section 1). Ends with `FileError`, or `Refused` for a configuration that is wrong.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect";
+ * import { layer, loadList } from "@cleat/cleat";
+ * const file = Deno.makeTempFileSync({ suffix: ".conflist" });
+ * Deno.writeTextFileSync(file, '{"name":"lab","cniVersion":"1.1.0","plugins":[{"type":"bridge"}]}');
+ * const lab = await Effect.runPromise(Effect.provide(loadList(file), layer()));
+ * Deno.removeSync(file);
+ * if (lab.name !== "lab") throw new Error(lab.name);
+ * ```
+ */
 export const loadList = (path: string): Effect.Effect<NetworkList, FileError | Refused, Files> =>
   Effect.gen(function* () {
     const list = yield* parseNetworkList(yield* read(path), path);
@@ -61,7 +79,19 @@ export const loadList = (path: string): Effect.Effect<NetworkList, FileError | R
 
 /**
  * The network of that name: the first `.conflist` that has it, else the first `.conf` or `.json`, by byte-wise file name.
- * A broken file that comes before it is an error, because it might have been the one.
+ * A broken file that comes before it is an error, because it might have been the one. Ends with `NetworkNotFound`,
+ * `FileError`, or `Refused` for a configuration that is wrong.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect";
+ * import { layer, loadNetwork } from "@cleat/cleat";
+ * const folder = Deno.makeTempDirSync();
+ * Deno.writeTextFileSync(`${folder}/10-lab.conf`, '{"name":"lab","cniVersion":"1.1.0","type":"bridge"}');
+ * const lab = await Effect.runPromise(Effect.provide(loadNetwork(folder, "lab"), layer()));
+ * Deno.removeSync(folder, { recursive: true });
+ * if (lab.plugins[0]?.type !== "bridge") throw new Error("a configuration of one plugin is a list of one");
+ * ```
  */
 export const loadNetwork = (
   folder: string,

@@ -27,12 +27,18 @@ export const CniCode = {
   INTERNAL: 999,
 } as const;
 
-/** What is printed on stdout when a verb fails: `code` 0..999, `msg` one sentence, `details` what would be right. */
+/** What is printed on stdout when a verb fails (CNI spec 1.1.0, section 5, "Error"). */
 export interface CniFailure {
+  /** One of `CniCode`, or a foreign plugin's own: 100 and above. */
   readonly code: number;
+  /** One sentence: what could not be done to what, and why. */
   readonly msg: string;
+  /** What would be right, or more failures of the same verb. */
   readonly details?: string;
 }
+
+/** A failure as people read it: its `msg`, followed by its `details` where it has any. */
+export const failureText = ({ msg, details }: CniFailure): string => details ? `${msg}; ${details}` : msg;
 
 /**
  * A verb was refused before anything was changed: bad input, a wrong state, or a resource somebody else holds.
@@ -47,6 +53,6 @@ export interface CniFailure {
 export class Refused extends Data.TaggedError("Refused")<CniFailure> {
   /** The failure's `msg`, followed by its `details` where it has any. */
   override get message(): string {
-    return this.details ? `${this.msg}; ${this.details}` : this.msg;
+    return failureText(this);
   }
 }

@@ -1,8 +1,15 @@
-/** JSON as CNI exchanges it. */
+/**
+ * JSON as CNI exchanges it.
+ *
+ * @module
+ */
+
+/** Any JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 
 /** A JSON object with any keys: network configurations are open (CNI spec 1.1.0, section 1). */
 export interface JsonObject {
+  /** Keys and their order are kept as they came. */
   readonly [key: string]: Json;
 }
 

@@ -2,8 +2,11 @@
 
 /** One interface of one container on one network: what ADD makes and DEL removes (CNI spec 1.1.0, section 2). */
 export interface AttachmentKey {
+  /** `name` of the network list: a letter or digit, then letters, digits, `_`, `.`, `-`. */
   readonly network: string;
+  /** CNI_CONTAINERID, by the same rule. */
   readonly containerId: string;
+  /** CNI_IFNAME: the interface's name in the container, at most 15 bytes (IFNAMSIZ, linux/if.h). */
   readonly ifName: string;
 }
 
@@ -12,6 +15,7 @@ export type Slot = string;
 
 /** Names one stream: one file, one machine, one writer at a time. */
 export interface StreamId extends AttachmentKey {
+  /** Whose stream it is. */
   readonly slot: Slot;
 }
 

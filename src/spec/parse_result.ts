@@ -11,7 +11,7 @@ import type { Json } from "./json.ts";
 import type { CniResult, Dns, ResultInterface, ResultIp, ResultRoute } from "./result.ts";
 import { familyOfVersion, IP4_IP6, type ResultFamily } from "./result_families.ts";
 import * as Read from "./result_reader.ts";
-import { DEFAULT_VERSION } from "./version.ts";
+import { DEFAULT_VERSION } from "./released_versions.ts";
 
 /** A key where its value says something: empty texts, lists and zeros count as absent. */
 const some = <K extends string, V extends string | number | readonly unknown[]>(key: K, value: V | undefined) =>

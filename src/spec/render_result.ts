@@ -13,7 +13,7 @@ import { CniCode, Refused } from "./failure.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import type { CniResult, Dns, ResultInterface, ResultIp, ResultRoute } from "./result.ts";
 import { familyOfVersion, IP4_IP6, IPS } from "./result_families.ts";
-import { DEFAULT_VERSION } from "./version.ts";
+import { DEFAULT_VERSION } from "./released_versions.ts";
 
 const saysNothing = (value: Json | undefined): boolean =>
   value === undefined || value === 0 || value === "" || (Array.isArray(value) && value.length === 0);

@@ -10,7 +10,7 @@ import { CniCode, Refused } from "./failure.ts";
 import { member } from "./fold_keys.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import { checkNetworkName } from "./names.ts";
-import { DEFAULT_VERSION } from "./version.ts";
+import { DEFAULT_VERSION } from "./released_versions.ts";
 
 export { checkVersion } from "./check_version.ts";
 

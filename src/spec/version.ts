@@ -1,23 +1,12 @@
 /**
- * Versions of the CNI specification: grammar, order, and which one a network list selects.
+ * What a text that names a version means: grammar, order, and which version a network list selects.
  *
  * @module
  */
 import * as Effect from "effect/Effect";
 import { CniCode, Refused } from "./failure.ts";
 import type { Json } from "./json.ts";
-
-/** Every released version, lowest first. */
-export const VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
-
-/** A released version. */
-export type SpecVersion = typeof VERSIONS[number];
-
-/** The version we speak ourselves. */
-export const LATEST: SpecVersion = "1.1.0";
-
-/** What an absent or empty `cniVersion` means. */
-export const DEFAULT_VERSION: SpecVersion = "0.1.0";
+import { DEFAULT_VERSION, LATEST, type SpecVersion, VERSIONS } from "./released_versions.ts";
 
 /** Whether a text is exactly a released version. */
 export const isSpecVersion = (version: string): version is SpecVersion =>

@@ -93,7 +93,7 @@ testFaults("every plugin refuses a stdin that is no request by name", ["host-loc
 testFaults("every plugin refuses a prevResult that is none by name", ALL, [
   {
     stdin: { prevResult: { cniVersion: "1.0.0", ips: [{ address: "10.9.0.2/99" }] } },
-    code: 6,
+    code: 7,
     says: /10\.9\.0\.2\/99/,
   },
 ]);

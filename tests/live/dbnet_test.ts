@@ -124,6 +124,23 @@ for (const version of ["0.4.0", "1.0.0", "1.1.0"]) {
 }
 
 Deno.test({
+  ...live("cleat add --json prints the very result that it caches"),
+  async fn() {
+    using lab = new Lab(bin);
+    const netns = lab.container();
+    Deno.writeTextFileSync(`${lab.folder}/dbnet.conflist`, dbnetIn(lab));
+    const run = (verb: string) =>
+      lab.cleat([verb, "dbnet", netns.path, "--container-id", "one", "--cache-dir", `${lab.folder}/cache`, "--json"]);
+    const added = await run("add");
+    assert.deepEqual([added.code, added.stderr], [0, ""], added.stdout);
+    const cached = tree(`${lab.folder}/cache`)["results/dbnet-one-eth0"] ?? "";
+    assert.deepEqual(JSON.parse(added.stdout), JSON.parse(cached).result);
+    assert.equal((await run("del")).code, 0);
+    await lab.isClean("cni0");
+  },
+});
+
+Deno.test({
   ...live("a failing plugin at the end of the chain takes the whole chain back"),
   async fn() {
     using lab = new Lab(bin);

@@ -1,7 +1,7 @@
 /** The portmap executable behind a bridge, with real connections. Numbers are those of the Go suite's scenarios. */
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
-import { VERSIONS } from "../../src/spec/version.ts";
+import { VERSIONS } from "../../src/spec/released_versions.ts";
 import { builtBin } from "../support/built.ts";
 import { can, unless } from "../support/capabilities.ts";
 import { ipamIn, Lab } from "../support/lab.ts";

@@ -15,7 +15,8 @@ import { networkListOf, parseNetworkList } from "../../src/spec/network_list.ts"
 import { parsePrevResult, parseResult } from "../../src/spec/parse_result.ts";
 import { printResult } from "../../src/spec/render_result.ts";
 import { checkVersion, parseRequestConfig } from "../../src/spec/request_config.ts";
-import { parseVersion, selectVersion, VERSIONS } from "../../src/spec/version.ts";
+import { VERSIONS } from "../../src/spec/released_versions.ts";
+import { parseVersion, selectVersion } from "../../src/spec/version.ts";
 import { forSeeds, type Random } from "./spec_random.ts";
 
 /** Every key the room reads, in spellings of its own, and some that are traps. */

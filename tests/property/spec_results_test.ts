@@ -4,7 +4,7 @@ import { bitsOf, formatCidr, formatIp } from "../../src/spec/cidr.ts";
 import { parseResult } from "../../src/spec/parse_result.ts";
 import { printResult, renderResult } from "../../src/spec/render_result.ts";
 import type { CniResult, ResultIp, ResultRoute } from "../../src/spec/result.ts";
-import { VERSIONS } from "../../src/spec/version.ts";
+import { VERSIONS } from "../../src/spec/released_versions.ts";
 import { forSeeds, type Random } from "./spec_random.ts";
 
 const ipOf = ({ bits }: Random, family: 4 | 6) => ({

@@ -6,7 +6,7 @@ import { perform } from "../../src/engine/act.ts";
 import type { Registry } from "../../src/engine/invoke.ts";
 import { anyPlugin, type Plugin } from "../../src/engine/plugin.ts";
 import { Refused } from "../../src/spec/failure.ts";
-import { VERSIONS } from "../../src/spec/version.ts";
+import { VERSIONS } from "../../src/spec/released_versions.ts";
 
 /** What a toy's ADD does besides its ops. */
 export interface Toy {

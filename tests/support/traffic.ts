@@ -1,10 +1,20 @@
 /** Real connections between namespaces, for live tests. */
 import type { Netns } from "./netns.ts";
 
+/** How long a connection may take, in milliseconds: where nothing answers, the kernel would try for minutes. */
+const CONNECT_LIMIT_MS = 5_000;
+
 /** Starts to connect with the thread inside: the socket, once made, stays in that namespace. */
-const connect = (ns: Netns, hostname: string, port: number): Promise<Deno.TcpConn> => {
-  const [connection] = ns.run(() => [Deno.connect({ hostname, port })]);
-  return connection ?? Promise.reject(new Error("not started"));
+const connect = async (ns: Netns, hostname: string, port: number): Promise<Deno.TcpConn> => {
+  const abort = new AbortController();
+  const limit = setTimeout(() => abort.abort(new Error(`no connection to ${hostname}:${port}`)), CONNECT_LIMIT_MS);
+  try {
+    const [connection] = ns.run(() => [Deno.connect({ hostname, port, signal: abort.signal })]);
+    if (connection === undefined) throw new Error("not started");
+    return await connection;
+  } finally {
+    clearTimeout(limit);
+  }
 };
 
 /** Connects and answers the address the server saw. */

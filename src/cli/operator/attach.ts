@@ -98,9 +98,18 @@ export const addCommand: Subcommand = {
       const { list, attachment } = yield* target(parsed, env);
       const result = yield* Effect.mapError(attach(list, attachment), failed);
       const printed = yield* Effect.orDie(printResult(result, result.cniVersion));
-      return { text: `${printed}\n`, json: renderResult(result, result.cniVersion), exitCode: ExitCode.OK };
+      const json = yield* Effect.orDie(renderResult(result, result.cniVersion));
+      return { text: `${printed}\n`, json, exitCode: ExitCode.OK };
     }),
 };
+
+/** Runs a verb that has nothing to say when it succeeds. */
+const silently = (verb: typeof check): Subcommand["run"] => (parsed, env) =>
+  Effect.gen(function* () {
+    const { list, attachment } = yield* target(parsed, env);
+    yield* Effect.mapError(verb(list, attachment), failed);
+    return silent;
+  });
 
 /** `cleat check`. */
 export const checkCommand: Subcommand = {
@@ -109,12 +118,7 @@ export const checkCommand: Subcommand = {
   summary: "verify that an attachment is as ADD made it",
   description: "Runs CHECK of every plugin of the network; names everything that differs.",
   options,
-  run: (parsed, env) =>
-    Effect.gen(function* () {
-      const { list, attachment } = yield* target(parsed, env);
-      yield* Effect.mapError(check(list, attachment), failed);
-      return silent;
-    }),
+  run: silently(check),
 };
 
 /** `cleat del`. */
@@ -124,10 +128,5 @@ export const delCommand: Subcommand = {
   summary: "detach a container from a network",
   description: "Undoes everything the log knows of the attachment. The namespace may be gone. Repeating it is fine.",
   options,
-  run: (parsed, env) =>
-    Effect.gen(function* () {
-      const { list, attachment } = yield* target(parsed, env);
-      yield* Effect.mapError(detach(list, attachment), failed);
-      return silent;
-    }),
+  run: silently(detach),
 };

@@ -9,22 +9,26 @@ import type * as Scope from "effect/Scope";
 import type { NftElement } from "./nft.ts";
 import type { KernelOp, PortSettings, PortVlan, Side } from "./op.ts";
 
-/** A network namespace: `cookie` (SO_NETNS_COOKIE, decimal) is never reused within a boot, unlike a path. */
+/** A network namespace. */
 export interface NetnsIdentity {
+  /** The file it was opened by; another namespace may have it later. */
   readonly path: string;
+  /** SO_NETNS_COOKIE (asm-generic/socket.h), decimal: never reused within a boot. */
   readonly cookie: string;
 }
 
-/**
- * The kernel refused, or could not be asked. `errno` is its symbolic name, `extack` the kernel's own words.
- * `doing` and `subject` make the sentence: Cannot `doing` "`subject`".
- */
+/** The kernel refused, or could not be asked. */
 export class HostError extends Data.TaggedError("HostError")<{
+  /** What could not be done, as in: Cannot `doing` "`subject`". */
   readonly doing: string;
+  /** The thing it could not be done with. */
   readonly subject: string;
+  /** The errno's name, such as EPERM; the system's words where there is none. */
   readonly errno: string;
+  /** The kernel's own words (NLMSGERR_ATTR_MSG, linux/netlink.h). */
   readonly extack?: string;
 }> {
+  /** What could not be done with what, and the kernel's reason. */
   override get message(): string {
     return `Cannot ${this.doing} "${this.subject}": ${this.errno}${this.extack ? `: ${this.extack}` : ""}`;
   }
@@ -32,10 +36,14 @@ export class HostError extends Data.TaggedError("HostError")<{
 
 /** A CNI_NETNS that cannot be used: it does not exist, is no namespace, or is the host's own. */
 export class NetnsError extends Data.TaggedError("NetnsError")<{
+  /** CNI_NETNS, verbatim. */
   readonly path: string;
+  /** "own": it is the namespace of the host. */
   readonly reason: "missing" | "not a namespace" | "own" | "unreadable";
+  /** Why it is unreadable. */
   readonly detail?: string;
 }> {
+  /** Which namespace cannot be used, and why. */
   override get message(): string {
     const why = {
       missing: "no such file; the runtime must create the namespace before ADD",
@@ -49,20 +57,27 @@ export class NetnsError extends Data.TaggedError("NetnsError")<{
 
 /** A network interface as RTM_NEWLINK describes it. */
 export interface Link {
+  /** Its number in its namespace (ifi_index). */
   readonly index: number;
+  /** IFLA_IFNAME. */
   readonly name: string;
   /** IFLA_INFO_KIND, or null for a device without one (lo, hardware). */
   readonly kind: string | null;
   /** Lower case with colons; empty for devices without one. */
   readonly mac: string;
+  /** In bytes. */
   readonly mtu: number;
+  /** In packets. */
   readonly txQueueLen: number;
+  /** IFF_UP: it was set up, whatever its operational state. */
   readonly up: boolean;
   /** RFC 2863 operational state: "up", "down", "lowerlayerdown", "unknown", "dormant", "notpresent", "testing". */
   readonly operState: string;
-  /** IFF_PROMISC; `promiscuity` also counts packet captures. */
+  /** IFF_PROMISC: somebody set it promiscuous. */
   readonly promisc: boolean;
+  /** How many have, packet captures included (IFLA_PROMISCUITY). */
   readonly promiscuity: number;
+  /** IFF_ALLMULTI: it receives all multicast. */
   readonly allmulti: boolean;
   /** Index of the bridge it is a port of, or null. */
   readonly master: number | null;
@@ -74,39 +89,55 @@ export interface Link {
   readonly port: Required<PortSettings> | null;
 }
 
-/** An address on a link; `address` with its prefix length. */
+/** An address on a link. */
 export interface Address {
+  /** With its prefix length. */
   readonly address: string;
   /** rtm_scope values: 0 universe, 253 link, 254 host. */
   readonly scope: number;
+  /** IFA_F_TENTATIVE: duplicate address detection is not over. */
   readonly tentative: boolean;
+  /** IFA_F_DADFAILED: another machine has it. */
   readonly dadFailed: boolean;
 }
 
-/** A route; `dst` is a prefix (`0.0.0.0/0` for the default). A multipath route gives one entry per next hop. */
+/** A route. A multipath route gives one entry per next hop. */
 export interface Route {
+  /** The prefix it leads to; `0.0.0.0/0` or `::/0` for the default. */
   readonly dst: string;
+  /** Next hop, or null where the destination is on the link. */
   readonly gw: string | null;
   /** Name of the outgoing link, or null. */
   readonly link: string | null;
+  /** RTA_PRIORITY; lower wins. */
   readonly metric: number;
+  /** Number of its table: 254 is main (enum rt_class_t, linux/rtnetlink.h). */
   readonly table: number;
+  /** rtm_scope. */
   readonly scope: number;
+  /** RTAX_MTU in bytes, or null where it has none of its own. */
   readonly mtu: number | null;
+  /** RTAX_ADVMSS in bytes, or null where it has none of its own. */
   readonly advmss: number | null;
 }
 
 /** A neighbour entry. */
 export interface Neighbour {
+  /** Without a prefix length. */
   readonly ip: string;
+  /** Lower case with colons. */
   readonly mac: string;
+  /** NUD_PERMANENT: it was written by hand and does not age. */
   readonly permanent: boolean;
 }
 
-/** What `link.create` answers: the new link and, for a veth, its peer's index and MAC. */
+/** What `link.create` answers. */
 export interface CreatedLink {
+  /** The new link's index. */
   readonly index: number;
+  /** Its MAC address. */
   readonly mac: string;
+  /** The same of a veth's peer. */
   readonly peer?: { readonly index: number; readonly mac: string };
 }
 
@@ -114,22 +145,25 @@ export interface CreatedLink {
 export interface HostView {
   /** The container's namespace, or null when there is none or it is gone. */
   readonly netns: NetnsIdentity | null;
+  /** The link of that name. */
   readonly link: (on: Side, name: string) => Effect.Effect<Link | null, HostError>;
+  /** The link with that index. */
   readonly linkByIndex: (on: Side, index: number) => Effect.Effect<Link | null, HostError>;
+  /** All addresses of a link, of both families. */
   readonly addresses: (on: Side, link: string) => Effect.Effect<readonly Address[], HostError>;
   /** All unicast routes of a family, in all tables, or in `table`. */
   readonly routes: (on: Side, family: 4 | 6, table?: number) => Effect.Effect<readonly Route[], HostError>;
   /** The link the kernel would send to `ip` over, or null without a route. */
   readonly linkTowards: (on: Side, ip: string) => Effect.Effect<Link | null, HostError>;
+  /** All neighbour entries of a link, of both families. */
   readonly neighbours: (on: Side, link: string) => Effect.Effect<readonly Neighbour[], HostError>;
+  /** The VLANs of a bridge port; of the bridge itself, where `name` is one. */
   readonly vlans: (on: Side, name: string) => Effect.Effect<readonly PortVlan[], HostError>;
   /** Content of /proc/sys/<key> without the final newline, or null when there is no such key. */
   readonly sysctl: (on: Side, key: string) => Effect.Effect<string | null, HostError>;
   /** The element with that key, with its value and comment; null when element, set or table is missing. */
   readonly element: (on: Side, which: NftElement) => Effect.Effect<NftElement | null, HostError>;
-  /**
-   * Waits by listening until the link's operational state is up; false after `limitMs` milliseconds.
-   */
+  /** Waits by listening until the link's operational state is up; false after `limitMs` milliseconds. */
   readonly awaitUp: (on: Side, name: string, limitMs: number) => Effect.Effect<boolean, HostError>;
   /** Waits by listening until no IPv6 address of the link is tentative; "failed" when the network has a duplicate. */
   readonly awaitDad: (

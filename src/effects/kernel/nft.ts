@@ -52,23 +52,31 @@ export type NftExpr =
   | { readonly expr: "counter" }
   | ({ readonly expr: "verdict" } & NftVerdict);
 
-/** The hook of a base chain; `priority` lower runs first. */
+/** The hook of a base chain. */
 export interface NftHook {
+  /** What its rules may do: only those of "nat" chains translate addresses. */
   readonly type: "nat" | "filter";
+  /** Where in a packet's way it is (NF_INET_* or NF_BR_*). */
   readonly hook: "prerouting" | "input" | "forward" | "output" | "postrouting";
+  /** Among the chains of a hook, lower runs first (NF_IP_PRI_*, linux/netfilter_ipv4.h). */
   readonly priority: number;
 }
 
 /** Names a table. */
 export interface NftTable {
+  /** Its family: tables of different families may have one name. */
   readonly family: NftFamily;
+  /** Its name. */
   readonly table: string;
 }
 
-/** An element of a set or map. In `remove`, a `value` makes the removal conditional: the element goes only while it has that value. */
+/** An element of a set or map. */
 export interface NftElement extends NftTable {
+  /** Name of the set or map. */
   readonly set: string;
+  /** One field, or those of a concatenation. */
   readonly key: readonly NftField[];
+  /** Of a map. In `remove` it makes the removal conditional: the element goes only while it has that value. */
   readonly value?: readonly NftField[] | NftVerdict;
   /** For people, at most 190 bytes. */
   readonly comment?: string;

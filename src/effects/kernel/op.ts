@@ -12,9 +12,13 @@ export type Side = "host" | "container";
 
 /** The other end of a veth pair; made with the pair, in its own namespace, under its final name. */
 export interface VethPeer {
+  /** The side it is made on. */
   readonly on: Side;
+  /** At most 15 bytes. */
   readonly name: string;
+  /** In bytes. */
   readonly mtu?: number;
+  /** Made up by the kernel where absent. */
   readonly mac?: string;
 }
 
@@ -23,57 +27,87 @@ export type LinkKind =
   | { readonly kind: "bridge"; readonly vlanFiltering?: boolean }
   | { readonly kind: "veth"; readonly peer: VethPeer };
 
-/** Settings of a link that one RTM_SETLINK can change. `mtu` in bytes, `txQueueLen` in packets, `master` a link's name or null. */
+/** Settings of a link that one RTM_SETLINK can change; absent ones stay as they are. */
 export interface LinkSettings {
+  /** IFF_UP. */
   readonly up?: boolean;
+  /** In bytes. */
   readonly mtu?: number;
+  /** With colons. */
   readonly mac?: string;
+  /** Name of the bridge it becomes a port of; null takes it out of its bridge. */
   readonly master?: string | null;
+  /** IFF_PROMISC. */
   readonly promisc?: boolean;
+  /** IFF_ALLMULTI. */
   readonly allmulti?: boolean;
+  /** In packets. */
   readonly txQueueLen?: number;
 }
 
 /** Flags of a bridge port (IFLA_BRPORT_MODE and IFLA_BRPORT_ISOLATED). */
 export interface PortSettings {
+  /** Frames may leave by the port they came in by. */
   readonly hairpin?: boolean;
+  /** Frames do not pass between isolated ports. */
   readonly isolated?: boolean;
 }
 
 /** One VLAN, or the range `vid`..`to`, of a bridge port (struct bridge_vlan_info, linux/if_bridge.h). */
 export interface PortVlan {
+  /** 1 to 4094. */
   readonly vid: number;
+  /** Last of the range, included. */
   readonly to?: number;
+  /** Untagged frames that come in belong to it (BRIDGE_VLAN_INFO_PVID). */
   readonly pvid?: boolean;
+  /** Frames leave without a tag (BRIDGE_VLAN_INFO_UNTAGGED). */
   readonly untagged?: boolean;
 }
 
-/** An address on a link: `address` with its prefix length; `noDad` skips duplicate address detection (IFA_F_NODAD). */
-interface AddressOp {
+/** An address on a link. */
+export interface AddressOp {
+  /** The link's side. */
   readonly on: Side;
+  /** The link's name. */
   readonly link: string;
+  /** With its prefix length. */
   readonly address: string;
+  /** Skips duplicate address detection (IFA_F_NODAD). */
   readonly noDad?: boolean;
 }
 
-/** A route over a link: `metric` is RTA_PRIORITY, `scope` rtm_scope, `mtu` and `advmss` are route metrics in bytes. */
-interface RouteOp {
+/** A route over a link. */
+export interface RouteOp {
+  /** The link's side. */
   readonly on: Side;
+  /** Name of the outgoing link. */
   readonly link: string;
+  /** The prefix it leads to. */
   readonly dst: string;
+  /** Next hop; without one the destination is on the link. */
   readonly gw?: string;
+  /** RTA_PRIORITY; lower wins. */
   readonly metric?: number;
+  /** Number of its table: 254, main, where absent (enum rt_class_t, linux/rtnetlink.h). */
   readonly table?: number;
+  /** rtm_scope: 0 universe, 253 link, 254 host. */
   readonly scope?: number;
+  /** RTAX_MTU, in bytes. */
   readonly mtu?: number;
+  /** RTAX_ADVMSS, in bytes. */
   readonly advmss?: number;
 }
 
 /** A permanent neighbour entry (NUD_PERMANENT). */
-interface NeighbourOp {
+export interface NeighbourOp {
+  /** The link's side. */
   readonly on: Side;
+  /** The link's name. */
   readonly link: string;
+  /** Without a prefix length. */
   readonly ip: string;
+  /** With colons. */
   readonly mac: string;
 }
 
@@ -114,17 +148,23 @@ export type KernelOp =
     readonly address?: string;
   };
 
-/** From the first address to the last, both included, with the subnet they lie in and the gateway they use. */
+/** A range of addresses, in host-local's words. */
 export interface LeaseRange {
+  /** The subnet they lie in, as a prefix. */
   readonly subnet: string;
+  /** First address. */
   readonly rangeStart: string;
+  /** Last address, included. */
   readonly rangeEnd: string;
+  /** The gateway they use; never leased. */
   readonly gateway: string;
 }
 
 /** Who holds a lease: host-local's file content is these two. */
 export interface LeaseOwner {
+  /** CNI_CONTAINERID. */
   readonly containerId: string;
+  /** CNI_IFNAME. */
   readonly ifName: string;
 }
 
@@ -149,9 +189,13 @@ export type LeaseOp =
 
 /** Execute another plugin for the same attachment with this request config. Survives a reboot. */
 export interface InvokeOp {
+  /** The name of the op. */
   readonly op: "plugin.invoke";
+  /** Type of the plugin. */
   readonly plugin: string;
+  /** CNI_COMMAND. */
   readonly command: "ADD" | "DEL";
+  /** What it reads on stdin. */
   readonly config: JsonObject;
 }
 

@@ -173,6 +173,8 @@ const forget = (census: Census, owner: LeaseOwner, removed: readonly string[]): 
   }
 };
 
-/** What the owner holds, without changing anything. */
-export const held = (census: Census, owner: LeaseOwner): readonly string[] =>
-  fromCensus(census, owner) ?? fromScan(scanLeases(census.pool), owner);
+/** What the owner holds, without changing anything; an owner the census does not know is looked for as in a release. */
+export const held = (census: Census, owner: LeaseOwner): readonly string[] => {
+  const entries = fromCensus(census, owner) ?? [];
+  return entries.length > 0 ? entries : fromScan(scanLeases(census.pool), owner);
+};

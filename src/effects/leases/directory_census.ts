@@ -24,6 +24,7 @@ type Entries = Map<string, readonly string[]>;
 /** How many files the entries are spread over: at ten thousand leases each has about forty. */
 const BUCKETS = 256;
 
+/** The census is for the owner alone, like the rest of the state directory. */
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
@@ -31,7 +32,7 @@ const statePath = ({ folder }: Census): string => `${folder}/pointers.json`;
 const bucketPath = ({ folder }: Census, bucket: number): string =>
   `${folder}/owners-${bucket.toString(16).padStart(2, "0")}.json`;
 
-/** Which file an owner's entry is in: FNV-1a over the content, folded to a byte. */
+/** Which file an owner's entry is in: FNV-1a of 32 bits over the content, folded to a byte. */
 const bucketOf = (content: string): number => {
   let hash = 0x811c9dc5;
   for (let at = 0; at < content.length; at++) hash = Math.imul(hash ^ content.charCodeAt(at), 0x01000193);

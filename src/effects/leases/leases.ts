@@ -9,21 +9,26 @@ import type { LeaseOp, LeaseOwner, LeaseRange } from "../kernel/op.ts";
 
 /** An address of a range set: with the prefix length of its subnet, and the gateway of the range it came from. */
 export interface Lease {
+  /** With the prefix length of its subnet: `10.1.0.2/16`. */
   readonly address: string;
+  /** Without a prefix length. */
   readonly gateway: string;
 }
 
-/**
- * A pool could not serve. `reason`: "exhausted" every address is taken; "taken" the wanted address is somebody else's;
- * "gateway" the wanted address is the gateway; "outside" the wanted address is in no range of the set; "duplicate" the
- * owner already holds an address of the set; "io" the directory could not be read or written.
- */
+/** A pool could not serve. */
 export class LeaseError extends Data.TaggedError("LeaseError")<{
+  /** Its directory, `<dataDir>/<network>`. */
   readonly pool: string;
+  /**
+   * "exhausted" every address is taken; "taken" the wanted address is somebody else's; "gateway" the wanted address is
+   * the gateway; "outside" the wanted address is in no range of the set; "duplicate" the owner already holds an address
+   * of the set; "io" the directory could not be read or written.
+   */
   readonly reason: "exhausted" | "taken" | "gateway" | "outside" | "duplicate" | "io";
   /** What is true instead, naming addresses and owners. */
   readonly detail: string;
 }> {
+  /** Which pool could not serve, and why. */
   override get message(): string {
     return `Cannot reserve an address in pool "${this.pool}": ${this.detail}`;
   }
@@ -45,5 +50,5 @@ export interface LeasesShape extends LeasesView {
   readonly apply: (op: LeaseOp) => Effect.Effect<Lease | undefined, LeaseError>;
 }
 
-/** The pools. */
+/** The pools of addresses. */
 export class Leases extends Context.Service<Leases, LeasesShape>()("cleat/Leases") {}

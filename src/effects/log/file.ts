@@ -50,7 +50,7 @@ const verifyFile = (
     open.length = goodLength;
     if (corruption !== null) {
       open.refusal = { reason: "corrupt", detail: `line ${corruption.line}: ${corruption.detail}` };
-    } else if (goodLength < bytes.length) {
+    } else if (goodLength < bytes.length && open.refusal === null) {
       yield* attempt(stream, () => file.truncateSync(goodLength));
     }
     return verified;
@@ -63,8 +63,9 @@ const openStream = (base: Base): EventStoreShape["open"] => (id, waitMs = DEFAUL
       const place = yield* attempt(stream, () => placeOf(base.stateDir, id));
       const locked = yield* takeTurn(attempt(stream, () => lockExisting(place)), waitMs, restore);
       if (locked === null) return yield* busy(stream, waitMs);
-      const file = locked === "absent" ? null : locked;
-      const open: OpenFile = { file, length: 0, tail: emptyTail(id), refusal: null, torn: false };
+      const { file, unwritable } = locked === "absent" ? { file: null, unwritable: null } : locked;
+      const refusal = unwritable === null ? null : { reason: "io", detail: unwritable } as const;
+      const open: OpenFile = { file, length: 0, tail: emptyTail(id), refusal, torn: false };
       yield* Effect.addFinalizer(() => Effect.sync(() => closeFile(open)));
       const of = { ...base, id, place };
       const verified = file === null ? unwritten(id) : yield* verifyFile(open, file, of);
@@ -108,17 +109,17 @@ const listStreams = ({ stateDir }: Base): EventStoreShape["list"] => (filter) =>
 const pruneOne = ({ stateDir, sha256 }: Base, id: StreamId, before: string): Effect.Effect<boolean, LogError> =>
   Effect.acquireUseRelease(
     attempt(streamName(id), () => lockExisting(placeOf(stateDir, id))),
-    (file) =>
+    (locked) =>
       Effect.gen(function* () {
-        if (file === null || file === "absent") return false;
-        const bytes = yield* attempt(streamName(id), () => readAll(file));
+        if (locked === null || locked === "absent") return false;
+        const bytes = yield* attempt(streamName(id), () => readAll(locked.file));
         if (!isPrunable(yield* Effect.promise(() => verifyLines(bytes, id, sha256)), before)) return false;
         yield* attempt(streamName(id), () => removeFile(placeOf(stateDir, id)));
         return true;
       }),
-    (file) =>
+    (locked) =>
       Effect.sync(() => {
-        if (file !== null && file !== "absent") file.close();
+        if (locked !== null && locked !== "absent") locked.file.close();
       }),
   );
 

@@ -1,6 +1,7 @@
 /** One stream's file under its lock. Everything throws; `file_stream.ts` turns that into a `LogError`. */
 import { foldersExist, makeFolders, orAbsent, type Place, removeEmptyFolders } from "./file_paths.ts";
 
+/** Logs are for the owner alone: configs may hold secrets. */
 const FILE_MODE = 0o600;
 
 /** How often a folder may vanish (somebody prunes) between making it and making a file in it. */
@@ -32,12 +33,29 @@ const keptIf = (file: Deno.FsFile, keep: () => boolean): Deno.FsFile | null => {
   }
 };
 
+/** A stream's file under its lock; `unwritable` says why nothing can be appended, as on a file system that is read-only. */
+export interface Locked {
+  readonly file: Deno.FsFile;
+  readonly unwritable: string | null;
+}
+
+/** Opens the file for appending, or where that is refused for reading: who undoes needs no more. */
+const openEither = (path: string): Locked => {
+  try {
+    return { file: Deno.openSync(path, { read: true, append: true }), unwritable: null };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw error;
+    return { file: Deno.openSync(path), unwritable: error instanceof Error ? error.message : String(error) };
+  }
+};
+
 /** Opens and locks an existing stream: "absent" when there is none, null when somebody else has it at the moment. */
-export const lockExisting = ({ path, folders }: Place): Deno.FsFile | "absent" | null => {
+export const lockExisting = ({ path, folders }: Place): Locked | "absent" | null => {
   if (!foldersExist(folders)) return "absent";
-  const file = orAbsent(() => Deno.openSync(path, { read: true, append: true }));
-  if (file === null) return "absent";
-  return keptIf(file, () => file.tryLockSync(true) && isNamed(file, path));
+  const opened = orAbsent(() => openEither(path));
+  if (opened === null) return "absent";
+  const { file } = opened;
+  return keptIf(file, () => file.tryLockSync(true) && isNamed(file, path)) && opened;
 };
 
 /**

@@ -35,6 +35,7 @@ export interface Encoded {
   readonly tail: Tail;
 }
 
+/** "\n" in UTF-8: what ends every line, and stands in none. */
 const NEWLINE = 0x0a;
 
 const encoder = new TextEncoder();

@@ -9,33 +9,40 @@ import type * as Scope from "effect/Scope";
 import type { AttachmentEvent, Recorded } from "../../machines/event.ts";
 import type { AttachmentKey, StreamId } from "../../spec/key.ts";
 
-/**
- * The log cannot be read or written. `stream` is its name, `reason` what is wrong:
- * "io" the file system refused (`detail` says how), "busy" another process holds the stream,
- * "corrupt" a line in the middle is damaged, "raced" another process made the stream first.
- */
+/** The log cannot be read or written. */
 export class LogError extends Data.TaggedError("LogError")<{
+  /** Name of the stream; of the attachments that were asked for, where the log was to be listed. */
   readonly stream: string;
+  /**
+   * "io" the file system refused; "busy" another process holds the stream; "corrupt" a line in the middle is damaged;
+   * "raced" another process made the stream first.
+   */
   readonly reason: "io" | "busy" | "corrupt" | "raced";
+  /** What is true instead: the system's words, the line, the holder. */
   readonly detail: string;
 }> {
+  /** What could not be done with which log, and why. */
   override get message(): string {
     const doing = this.reason === "corrupt" ? "read" : this.reason === "io" ? "write" : "lock";
     return `Cannot ${doing} log "${this.stream}": ${this.detail}`;
   }
 }
 
-/** Where a damaged log stops being trustworthy: the first bad line (from 1) and what is wrong with it. */
+/** Where a damaged log stops being trustworthy. */
 export interface Corruption {
+  /** The first bad line, from 1. */
   readonly line: number;
+  /** What is wrong with it. */
   readonly detail: string;
 }
 
 /** An open stream, locked until the scope closes. */
 export interface Stream {
+  /** Its name. */
   readonly id: StreamId;
   /** The records at the time of opening: all of them, or the good prefix of a corrupt log. */
   readonly records: readonly Recorded[];
+  /** Where the good prefix ends; null when the log is whole. */
   readonly corruption: Corruption | null;
   /** Appends all events in one write, or none. The first append of a new stream makes its file ("raced" if another did). */
   readonly append: (events: readonly AttachmentEvent[]) => Effect.Effect<readonly Recorded[], LogError>;
@@ -45,7 +52,9 @@ export interface Stream {
 
 /** A stream as it lies on disk, read without a lock. */
 export interface Reading {
+  /** All of them, or the good prefix of a corrupt log. */
   readonly records: readonly Recorded[];
+  /** Where the good prefix ends; null when the log is whole. */
   readonly corruption: Corruption | null;
 }
 
@@ -61,5 +70,5 @@ export interface EventStoreShape {
   readonly prune: (before: string) => Effect.Effect<number, LogError>;
 }
 
-/** The log. */
+/** The log of everything that was done to the host. */
 export class EventStore extends Context.Service<EventStore, EventStoreShape>()("cleat/EventStore") {}

@@ -105,9 +105,9 @@ const wantedMac = ({ config, args }: Request<BridgeConfig>): Effect.Effect<strin
   const text = args.get("MAC") ?? "";
   if (configured !== undefined || text === "") return Effect.succeed(configured ?? null);
   const mac = parseLinkMac(text);
-  return mac === null
-    ? invalid(`Cannot use CNI_ARGS "MAC": "${text}" is not a MAC address for a link, such as 02:00:00:00:00:01`)
-    : Effect.succeed(mac);
+  if (mac !== null) return Effect.succeed(mac);
+  const msg = `Cannot use CNI_ARGS "MAC": "${text}" is not a MAC address for a link, such as 02:00:00:00:00:01`;
+  return new Refused({ code: CniCode.INVALID_ENVIRONMENT, msg });
 };
 
 /** Settings that are present at all replace those of IPAM as a whole, even by empty lists. */

@@ -233,7 +233,7 @@ Deno.test("CHECK of what the log does not know asks the plugin alone and writes 
 Deno.test("CHECK after DEL is refused, and after a failed ADD too, with the reason", async () => {
   const { machine, check } = await toyMachine();
   ok(await machine.command(toy(), commandOf("DEL", RAW)));
-  assert.match(failed(await check()).msg, /Cannot check "the container": detached/);
+  assert.match(failed(await check()).msg, /^Cannot check .*: detached$/);
   failed(await machine.command(toy({ ops: [SYSCTL], refuse: "Cannot go on" }), commandOf("ADD", RAW)));
-  assert.match(failed(await check()).msg, /Cannot check "\/ns\/c1": failed, because Cannot go on/);
+  assert.match(failed(await check()).msg, /^Cannot check .*: failed, because Cannot go on$/);
 });

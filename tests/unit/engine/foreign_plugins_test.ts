@@ -54,8 +54,8 @@ Deno.test("a foreign plugin is run with the whole environment of the protocol, o
   };
   assert.deepEqual(runs.map(({ environment }) => environment), [
     { CNI_COMMAND: "ADD", ...expected },
-    { CNI_COMMAND: "DEL", ...expected },
-  ], "DEL undoes what ADD did, where ADD did it");
+    { CNI_COMMAND: "DEL", ...expected, CNI_PATH: "/elsewhere" },
+  ], "DEL undoes what ADD did, where ADD did it; only the plugins may have moved");
 });
 
 Deno.test("each plugin gets the result of the one before it; DEL runs backwards and gets the final one", async () => {

@@ -13,6 +13,7 @@ import { status } from "../../../src/runtime/attach.ts";
 import type { JsonObject } from "../../../src/spec/json.ts";
 import { dbnet } from "../../support/dbnet.ts";
 import { commandOf, Machine, outcomeOf } from "../../support/engine.ts";
+import { foreign, printing } from "../../support/foreign.ts";
 import { eventsOf, failed, ok, streamOf } from "../../support/outcomes.ts";
 
 const POOL = "/leases/net";
@@ -76,16 +77,18 @@ Deno.test("GC reads the older name of its list, and a missing, null or empty lis
   }
 });
 
-Deno.test("GC leaves the history of detached streams as it is, so that it can be pruned", async () => {
-  const machine = new Machine(registry);
+Deno.test("GC leaves the history of detached streams as it is, and asks nobody about it again", async () => {
+  const { layer, runs } = foreign({ ipam: printing({ cniVersion: "1.1.0", ips: [{ address: "10.1.0.9/24" }] }) });
+  const machine = new Machine(registry, {}, layer);
   machine.kernel.addNetns("/ns/c1");
-  const raw = { ...IPAM, type: "bridge" };
+  const raw = { ...IPAM, type: "bridge", ipam: { type: "ipam" } };
   ok(await machine.command(bridge, commandOf("ADD", raw)));
   ok(await gc(machine, bridge, raw));
   const events = await eventsOf(machine, streamOf("bridge"));
   assert.equal(events.at(-1), "del.succeeded");
   ok(await gc(machine, bridge, raw));
   assert.deepEqual(await eventsOf(machine, streamOf("bridge")), events);
+  assert.deepEqual(runs.map(({ environment }) => environment.CNI_COMMAND), ["ADD", "DEL"]);
 });
 
 Deno.test("GC goes on after a failure, reports it, and finishes the next time", async () => {

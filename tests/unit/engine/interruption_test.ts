@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { registry } from "../../../src/plugins/registry.ts";
 import { container, dbnet } from "../../support/dbnet.ts";
 import { commandOf, Machine } from "../../support/engine.ts";
-import { ok, streamOf } from "../../support/outcomes.ts";
+import { eventsOf, ok, streamOf } from "../../support/outcomes.ts";
 import { OPS, RAW, toy, toys } from "../../support/toy_plugins.ts";
 
 const blue = container("blue", 8080);
@@ -51,6 +51,9 @@ Deno.test("an ADD of one plugin that is interrupted anywhere leaves nothing, als
     assert.deepEqual(kernel, untouched, `point ${at}`);
     assert.doesNotMatch(JSON.stringify(machine.leases.dump()), /c1/, `point ${at}`);
     assert.notEqual(await machine.stateOf(streamOf("toy")), "attached", `point ${at}`);
+    const events = await eventsOf(machine, streamOf("toy"));
+    const [begun, ended] = ["effect.intended", "effect.applied"].map((type) => events.filter((each) => each === type));
+    assert.equal(begun?.length, ended?.length, `an op that was begun was also ended, point ${at}`);
   }
 });
 

@@ -31,7 +31,7 @@ const CASES: readonly Case[] = [
   ["bridge", { vlanTrunk: [{ minID: 9, maxID: 3 }] }, 7, [/minID|vlanTrunk/, "9", "3"]],
   ["bridge", { runtimeConfig: { mac: "02:zz" } }, 7, ["mac", "02:zz"]],
   ["bridge", { ipam: SUBNET, ipMasqBackend: "ipfw" }, 7, ['"ipMasqBackend"', "ipfw"]],
-  ["bridge", { ipam: SUBNET }, 7, ["MAC", "nonsense"], { args: "MAC=nonsense" }],
+  ["bridge", { ipam: SUBNET }, 4, ["MAC", "nonsense"], { args: "MAC=nonsense" }],
   ["bridge", { ipam: SUBNET }, 4, ["nonsense"], { args: "nonsense" }],
   ["host-local", { ipam: { type: "host-local" } }, 7, ["ipam", "range"]],
   ["host-local", { ipam: { ...SUBNET, subnet: "10.1.0.0/33" } }, 7, ["subnet", "10.1.0.0/33"]],
@@ -41,7 +41,7 @@ const CASES: readonly Case[] = [
   ["host-local", { ipam: { ...SUBNET, routes: [{ dst: "west" }] } }, 7, ["dst", "west"]],
   ["host-local", { ipam: { ...SUBNET, dataDir: "leases" } }, 7, ["dataDir", "leases"]],
   ["host-local", { ipam: { ...SUBNET, resolvConf: "/no/such" } }, 5, ["resolvConf", "/no/such"]],
-  ["host-local", { ipam: SUBNET }, 7, ["IP", "10.1.0.0.7"], { args: "IP=10.1.0.0.7" }],
+  ["host-local", { ipam: SUBNET }, 4, ["IP", "10.1.0.0.7"], { args: "IP=10.1.0.0.7" }],
   ["host-local", { ipam: SUBNET }, 7, ["10.9.0.7"], { args: "IP=10.9.0.7" }],
   ["host-local", { ipam: SUBNET }, 4, ["COLOUR"], { args: "COLOUR=blue" }],
   ["tuning", { sysctl: { "kernel.hostname": "x" } }, 7, ["kernel.hostname", "net"]],
@@ -102,10 +102,9 @@ const NAMESPACES: readonly (readonly [netns: string, code: number, words: RegExp
 ];
 
 for (const [netns, code, words] of NAMESPACES) {
-  Deno.test(`ADD into namespace "${netns}" is refused by all that enter it with code ${code} and writes nothing`, async () => {
+  Deno.test(`ADD into namespace "${netns}" is refused by every plugin with code ${code} and writes nothing`, async () => {
     const raw = { cniVersion: "1.1.0", name: "net", prevResult: PREVIOUS, ipam: SUBNET };
     for (const type of registry.keys()) {
-      if (code !== 8 && type === "host-local") continue; // an IPAM plugin never looks into the container
       const machine = machineOf();
       const before = machine.dump();
       const failure = failed(await runAdd(machine, type, commandOf("ADD", { ...raw, type }, { netns })), type);
@@ -139,16 +138,13 @@ Deno.test("a recipe that refuses before its first op leaves no log, one that ref
   assert.equal(await machine.stateOf(streamOf("toy")), "failed");
 });
 
-Deno.test("a second ADD is refused with code 100, naming the namespace, and disturbs nothing", async () => {
+Deno.test("a second ADD is refused with code 100, naming the container, and disturbs nothing", async () => {
   const machine = new Machine(toys());
   machine.kernel.addNetns("/ns/c1");
   ok(await machine.command(toy({ ops: OPS }), commandOf("ADD", RAW)));
   const [before, log] = [machine.dump(), machine.log.dump()];
   const failure = failed(await machine.command(toy({ ops: OPS }), commandOf("ADD", RAW)));
-  assert.deepEqual(failure, {
-    code: 100,
-    msg: 'Cannot attach "/ns/c1": already attached',
-    details: "run DEL first",
-  });
+  assert.deepEqual([failure.code, failure.details], [100, "run DEL first"]);
+  assert.match(failure.msg, /^Cannot attach .*c1.*: already attached$/);
   assert.deepEqual([machine.dump(), machine.log.dump()], [before, log]);
 });

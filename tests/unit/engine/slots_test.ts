@@ -113,3 +113,14 @@ Deno.test("DEL finds the second stream also when the first was pruned or lost", 
   assert.deepEqual(later.machine.dump(), between);
   assert.equal(await later.machine.stateOf(streamOf("tuning#2")), "detached");
 });
+
+Deno.test("DEL ends a second stream whose log says nothing any more, and does not take it for a free one", async () => {
+  const { machine, run } = await attachedTwice();
+  const second = machine.log.dump()["net/c1/eth0/tuning#2"];
+  machine.log.put(streamOf("tuning#2"), `?${second}`);
+  ok(await run("DEL", FIRST));
+  assert.equal(machine.log.dump()["net/c1/eth0/tuning#2"], undefined, "set aside");
+  assert.equal(await machine.stateOf(streamOf("tuning")), "attached");
+  ok(await run("DEL", FIRST));
+  assert.equal(await machine.stateOf(streamOf("tuning")), "detached");
+});

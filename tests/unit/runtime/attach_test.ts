@@ -184,3 +184,36 @@ Deno.test("a plugin of the network's folder is undone from the log, though the l
   ok(await machine.network("DEL", LIST, C1));
   assert.deepEqual(machine.kernel.dump(), before);
 });
+
+Deno.test("[C61] after the network has got another version, CHECK and DEL get the result in that one", async () => {
+  const { layer, runs } = foreign({
+    them: printing({ cniVersion: "0.4.0", ips: [{ version: "4", address: "10.1.0.2/24" }] }),
+  });
+  const machine = new Machine(new Map(), {}, layer);
+  machine.kernel.addNetns("/ns/c1");
+  const [old, now] = ["0.4.0", "1.0.0"].map((cniVersion) => listOf({ cniVersion }, [{ type: "them" }]));
+  assert.ok(old !== undefined && now !== undefined);
+  ok(await machine.network("ADD", old, C1));
+  ok(await machine.network("CHECK", now, C1));
+  const amnesiac = Object.assign(new Machine(new Map(), {}, layer), { kernel: machine.kernel, files: machine.files });
+  ok(await amnesiac.network("DEL", now, C1));
+  assert.deepEqual(amnesiac.said, []);
+  assert.deepEqual(runs.map(({ environment }) => environment.CNI_COMMAND), ["ADD", "CHECK", "DEL"]);
+  const expected = { cniVersion: "1.0.0", ips: [{ address: "10.1.0.2/24" }] };
+  for (const { stdin } of runs.slice(1)) assert.deepEqual([stdin.cniVersion, stdin.prevResult], ["1.0.0", expected]);
+});
+
+Deno.test("[I12] when the last plugin answers in another version, DEL gets the result in the network's", async () => {
+  const { layer, runs } = foreign({
+    them: printing({ cniVersion: "0.4.0", ips: [{ version: "4", address: "10.1.0.2/24" }] }),
+  });
+  const machine = new Machine(new Map(), {}, layer);
+  machine.kernel.addNetns("/ns/c1");
+  const list = listOf({}, [{ type: "them" }]);
+  assert.equal(ok(await machine.network("ADD", list, C1))?.cniVersion, "0.4.0", "ADD answers as the plugin did");
+  ok(await machine.network("CHECK", list, C1));
+  ok(await machine.network("DEL", list, C1));
+  for (const { stdin } of runs.slice(1)) {
+    assert.deepEqual(stdin.prevResult, { cniVersion: "1.1.0", ips: [{ address: "10.1.0.2/24" }] });
+  }
+});

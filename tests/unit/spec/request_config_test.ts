@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as Effect from "effect/Effect";
 import type { Command } from "../../../src/spec/environment.ts";
 import { checkVersion, parseRequestConfig } from "../../../src/spec/request_config.ts";
-import { VERSIONS } from "../../../src/spec/version.ts";
+import { VERSIONS } from "../../../src/spec/released_versions.ts";
 
 const parse = (text: string, command: Command = "ADD") => Effect.runSync(parseRequestConfig(text, command));
 const refuse = (text: string, command: Command = "ADD") =>

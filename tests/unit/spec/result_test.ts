@@ -4,7 +4,7 @@ import type { Json, JsonObject } from "../../../src/spec/json.ts";
 import { parsePrevResult, parseResult } from "../../../src/spec/parse_result.ts";
 import { printResult, renderResult } from "../../../src/spec/render_result.ts";
 import type { CniResult } from "../../../src/spec/result.ts";
-import { VERSIONS } from "../../../src/spec/version.ts";
+import { VERSIONS } from "../../../src/spec/released_versions.ts";
 
 const parse = (raw: Json, hint = "1.1.0") => Effect.runSync(parseResult(raw, hint));
 const refuse = (raw: Json, hint = "1.1.0") => Effect.runSync(Effect.flip(parseResult(raw, hint)));

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import * as Effect from "effect/Effect";
 import type { Json } from "../../../src/spec/json.ts";
-import { atLeast, isSpecVersion, parseVersion, selectVersion, VERSIONS } from "../../../src/spec/version.ts";
+import { VERSIONS } from "../../../src/spec/released_versions.ts";
+import { atLeast, isSpecVersion, parseVersion, selectVersion } from "../../../src/spec/version.ts";
 
 const select = (cniVersion?: Json, cniVersions?: Json) =>
   Effect.runSync(Effect.match(selectVersion(cniVersion, cniVersions), {

@@ -81,7 +81,7 @@ const errnoLocation = libcFunction("__errno_location", { parameters: [], result:
 
 let live: Int32Array | undefined;
 
-/** errno's own memory, of this thread: reading it is one load, with no call in between that could change it. */
+/** errno's own memory, of this thread, the 4 bytes of an `int`: reading it is one load, with no call in between that could change it. */
 function openErrno(): Int32Array {
   const address = errnoLocation().call();
   if (address === null) throw new Error("Cannot read errno: libc tells no location");

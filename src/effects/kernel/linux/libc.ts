@@ -54,18 +54,27 @@ export const bind = (fd: number, address: Uint8Array<ArrayBuffer>): void =>
 export const send = (fd: number, bytes: Uint8Array<ArrayBuffer>): number =>
   checked("send", () => sendFn().call(fd, bytes, BigInt(bytes.length), 0));
 
-/** recv(2); returns the number of bytes, the true one with MSG_TRUNC. */
-export const recv = (fd: number, buffer: Uint8Array<ArrayBuffer>, flags: number): number =>
-  checked("recv", () => recvFn().call(fd, buffer, BigInt(buffer.length), flags));
+/**
+ * recv(2); returns the number of bytes, the true one with MSG_TRUNC, or null when there is nothing to receive. Every
+ * answer ends in that, so it is no error: an exception with its stack would cost more than the call.
+ */
+export function recv(fd: number, buffer: Uint8Array<ArrayBuffer>, flags: number): number | null {
+  const errno = errnoView();
+  const length = recvFn().call(fd, buffer, BigInt(buffer.length), flags);
+  if (length >= 0) return length;
+  const name = errnoName(errno[0] ?? 0);
+  if (name === "EAGAIN") return null;
+  throw new SystemError(name, "recv");
+}
 
-/** setsockopt(2) with an `int`. */
+/** setsockopt(2) with an `int`, of 4 bytes. */
 export const setSocketOption = (fd: number, level: number, name: number, value: number): void =>
   void checked(
     "setsockopt",
     () => setsockoptFn().call(fd, level, name, new Uint8Array(Int32Array.of(value).buffer), 4),
   );
 
-/** getsockopt(2) of a 64-bit option. */
+/** getsockopt(2) of a 64-bit option, of 8 bytes. */
 export function socketOption64(fd: number, level: number, name: number): bigint {
   const value = new BigUint64Array(1);
   const length = Uint32Array.of(8);

@@ -128,6 +128,12 @@ export const NO_MAC = "00:00:00:00:00:00";
 /** ETH_DATA_LEN (linux/if_ether.h), the MTU in bytes of an Ethernet device that asks for none. */
 export const ETHERNET_MTU = 1500;
 
+/** DEFAULT_TX_QUEUE_LEN (net/pkt_sched.h), in packets. */
+const TX_QUEUE_LEN = 1000;
+
+/** The MTU of lo in bytes (drivers/net/loopback.c). */
+const LOOPBACK_MTU = 65_536;
+
 /** Makes a link of these properties and puts it into its namespace; the rest is as in a fresh Ethernet device. */
 export const putLink = (link: Pick<SimLink, "name" | "kind" | "netns" | "mac"> & Partial<SimLink>): SimLink => {
   const made: SimLink = {
@@ -135,7 +141,7 @@ export const putLink = (link: Pick<SimLink, "name" | "kind" | "netns" | "mac"> &
     macChosen: false,
     mtu: ETHERNET_MTU,
     mtuChosen: false,
-    txQueueLen: 1000,
+    txQueueLen: TX_QUEUE_LEN,
     up: false,
     promisc: false,
     allmulti: false,
@@ -167,7 +173,7 @@ export const makeNetns = (path: string, cookie: string): SimNetns => {
     tables: new Map(),
     nextIndex: 1,
   };
-  putLink({ name: "lo", kind: null, netns, mac: NO_MAC, mtu: 65_536 });
+  putLink({ name: "lo", kind: null, netns, mac: NO_MAC, mtu: LOOPBACK_MTU });
   return netns;
 };
 

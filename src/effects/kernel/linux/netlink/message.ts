@@ -14,6 +14,7 @@ const ATTRIBUTE_HEADER = 4;
 /** The length field has 16 bits. */
 const LONGEST_ATTRIBUTE = 0xffff;
 
+/** The next boundary of 4 bytes (NLMSG_ALIGN and NLA_ALIGN, linux/netlink.h). */
 const aligned = (length: number): number => (length + 3) & ~3;
 
 const encoder = new TextEncoder();
@@ -30,6 +31,7 @@ const decoder = new TextDecoder();
  * ```
  */
 export class Writer {
+  /** Starts with more bytes than most requests have; doubled when they run out. */
   #bytes = new Uint8Array(256);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;

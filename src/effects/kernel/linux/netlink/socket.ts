@@ -17,11 +17,13 @@ export const NLM_F_EXCL = 0x200;
 export const NLM_F_DUMP = 0x300;
 export const NLM_F_CREATE = 0x400;
 
+/** linux/netlink.h: the types of control messages. */
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 /** Bytes of struct nlmsghdr. */
 const HEADER = 16;
 
+/** linux/socket.h, asm-generic/socket.h and linux/netlink.h: how the socket is made, its options, and recv(2)'s flags. */
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const SOL_SOCKET = 1;
@@ -171,13 +173,8 @@ export class NetlinkSocket {
   /** The next datagram, copied; null when there is none. */
   receive(): Uint8Array | null {
     shared ??= new Uint8Array(65_536);
-    let length: number;
-    try {
-      length = recv(this.fd, shared, MSG_DONTWAIT | MSG_TRUNC);
-    } catch (error) {
-      if (error instanceof SystemError && error.errno === "EAGAIN") return null;
-      throw error;
-    }
+    const length = recv(this.fd, shared, MSG_DONTWAIT | MSG_TRUNC);
+    if (length === null) return null;
     if (length > shared.length) {
       throw new NetlinkFailure("EMSGSIZE", `the kernel's answer has ${length} bytes, more than ${shared.length}`);
     }

@@ -67,9 +67,10 @@ export const lengthOf = (types: readonly NftType[]): number => {
 export const packTypes = (types: readonly NftType[]): number =>
   types.reduce((packed, type) => packed << 6 | TYPES[type].id, 0);
 
+/** All of them, to find a type by its number. */
 const NAMES: readonly NftType[] = ["ipv4_addr", "ipv6_addr", "ether_addr", "inet_proto", "inet_service", "ifname"];
 
-/** The types in such a number, or null when one of them is none of ours. */
+/** The types in such a number, 6 bits each, or null when one of them is none of ours. */
 export function unpackTypes(packed: number): readonly NftType[] | null {
   const types: NftType[] = [];
   for (let rest = packed >>> 0; rest > 0; rest >>>= 6) {

@@ -11,6 +11,7 @@ import { linkByName, requireLink } from "./link_look.ts";
 
 /** Bytes of struct ifaddrmsg { u8 family, prefixlen, flags, scope; u32 index }. */
 const IFADDRMSG = 8;
+/** Attributes and flags of an address (IFA_*, IFA_F_*: linux/if_addr.h). */
 const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, FLAGS: 8 } as const;
 const IFA_F = { NODAD: 0x02, DADFAILED: 0x08, TENTATIVE: 0x40 } as const;
 

@@ -12,6 +12,7 @@ import { linkByName, requireLink } from "./link_look.ts";
 
 /** Bytes of struct ndmsg { u8 family, pad; u16 pad; i32 ifindex; u16 state; u8 flags, type }. */
 const NDMSG = 12;
+/** Attributes and states of a neighbour (NDA_*, NUD_*: linux/neighbour.h). */
 const NDA = { DST: 1, LLADDR: 2, IFINDEX: 8 } as const;
 const NUD_NOARP = 0x40;
 const NUD_PERMANENT = 0x80;

@@ -11,6 +11,7 @@ import { afOf } from "./ip_attribute.ts";
 import { linkByIndex, requireLink } from "./link_look.ts";
 import { decodeRoute, type IndexedRoute, RTA, RTAX, RTMSG, RTN_UNICAST } from "./route_decode.ts";
 
+/** linux/rtnetlink.h: the table of a route that names none. */
 const RT_TABLE_MAIN = 254;
 /** Tables beyond go into RTA_TABLE: rtm_table has 8 bits. */
 const MAX_HEADER_TABLE = 255;

@@ -7,12 +7,13 @@ import { AF, IFLA, RTM } from "./constants.ts";
 import { IFINFOMSG } from "./link_decode.ts";
 import { ifinfomsg, linkByName, requireLink } from "./link_look.ts";
 
-/** Attributes inside IFLA_AF_SPEC of family AF_BRIDGE. */
+/** Attributes inside IFLA_AF_SPEC of family AF_BRIDGE (linux/if_bridge.h). */
 const IFLA_BRIDGE_FLAGS = 0;
 const IFLA_BRIDGE_VLAN_INFO = 2;
 /** The VLANs of the bridge as a link of the host, not those of a port. */
 const BRIDGE_FLAGS_SELF = 2;
 
+/** BRIDGE_VLAN_INFO_*: flags of a VLAN (linux/if_bridge.h). */
 const VLAN_INFO = { PVID: 2, UNTAGGED: 4, RANGE_BEGIN: 8, RANGE_END: 16 } as const;
 
 /** linux/rtnetlink.h: report VLANs, ranges as two entries. */
