@@ -66,7 +66,8 @@ const tryOpen = (slot: Slot, command: Command) =>
     const add = snapshot.context.add;
     // Only what stands later in a chain can stand there twice; the others make the interface, or its addresses.
     const chained = isJsonObject(command.raw.prevResult);
-    const taken = command.verb === "ADD" && chained && (snapshot.value === "attached" || snapshot.value === "drifted") &&
+    const taken = command.verb === "ADD" && chained &&
+      (snapshot.value === "attached" || snapshot.value === "drifted") &&
       add !== null && !samePlace(add.config, command.raw);
     if (taken) {
       yield* Scope.close(scope, Exit.void);

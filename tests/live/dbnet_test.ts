@@ -173,16 +173,8 @@ Deno.test({
       });
     assert.equal((await run("add")).code, 0);
     const streams = `${CLEAT_STATE_DIR}/streams/dbnet/one/eth0`;
-    assert.deepEqual(
-      Object.keys(tree(streams)).sort(),
-      [
-        "@chain.jsonl",
-        "bridge.jsonl",
-        "host-local.jsonl",
-        "portmap.jsonl",
-        "tuning.jsonl",
-      ].filter((name) => name in tree(streams)),
-    );
+    const slots = ["@chain", "bridge", "host-local", "tuning"].map((slot) => `${slot}.jsonl`);
+    assert.deepEqual(Object.keys(tree(streams)).sort(), slots, "portmap had nothing to do, and wrote nothing");
     assert.equal(Deno.statSync(streams).mode ?? 0, 0o40700);
     assert.equal(Deno.statSync(`${streams}/bridge.jsonl`).mode ?? 0, 0o100600);
     assert.deepEqual(tree(lab.state), {});
