@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
-import { besideGo, gatewayOf, goBin, insideOf, normal, SHARED_VERSIONS } from "../support/go_suite.ts";
+import { besideGo, gatewayOf, goBin, insideOf, normal, SHARED_FORMS } from "../support/go_suite.ts";
 import { ipamIn, Lab, leasesIn, tree } from "../support/lab.ts";
 import { dial, serve } from "../support/traffic.ts";
 
@@ -53,9 +53,9 @@ const SETTINGS: readonly [string, JsonObject, JsonObject][] = [
 
 for (const [name, settings, ipam] of SETTINGS) {
   Deno.test({
-    ...besideGo(`bridge with ${name}: results, container, bridge and lease files are those of Go's in every version`),
+    ...besideGo(`bridge with ${name}: results, container, bridge and lease files are those of Go's in every form`),
     async fn() {
-      for (const version of SHARED_VERSIONS) {
+      for (const version of SHARED_FORMS) {
         using ours = new Lab(bin);
         using theirs = new Lab(goBin);
         const [mine, other] = [await life(ours, version, settings, ipam), await life(theirs, version, settings, ipam)];

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
-import { besideGo, goBin, insideOf, normal, SHARED_VERSIONS } from "../support/go_suite.ts";
+import { besideGo, goBin, insideOf, normal, SHARED_FORMS } from "../support/go_suite.ts";
 import { ipamIn, Lab } from "../support/lab.ts";
 import type { Netns } from "../support/netns.ts";
 import { dial, serve } from "../support/traffic.ts";
@@ -43,10 +43,10 @@ const SETTINGS: readonly JsonObject[] = [
 
 Deno.test({
   ...besideGo(
-    "tuning: results, link and sysctls are those of Go's in every version, and CHECK of both agrees with both",
+    "tuning: results, link and sysctls are those of Go's in every form, and CHECK of both agrees with both",
   ),
   async fn() {
-    for (const version of SHARED_VERSIONS) {
+    for (const version of SHARED_FORMS) {
       const seen: unknown[] = [];
       for (const folder of [bin, goBin]) {
         using lab = new Lab(folder);

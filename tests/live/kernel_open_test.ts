@@ -108,6 +108,9 @@ Deno.test({ name: "a side that is gone looks empty, and ops on it end in ENOENT"
   }
 });
 
+/** Descriptors that tests of other files, in other threads of this process, may open meanwhile. */
+const OTHERS = 100;
+
 Deno.test({ name: "500 excursions leave the thread at home and no descriptor open", ignore }, () => {
   using ns = newNetns();
   const home = here();
@@ -120,7 +123,7 @@ Deno.test({ name: "500 excursions leave the thread at home and no descriptor ope
   }
   assert.throws(() => within(ns.fd, () => assert.fail("on purpose")), /on purpose/);
   assert.equal(here(), home);
-  assert.equal(openFds(), before);
+  assert.ok(openFds() - before < OTHERS, "an excursion leaves a descriptor open");
 });
 
 Deno.test({ name: "an open host, and a refused one, leave no descriptor open", ignore }, () => {
@@ -128,7 +131,7 @@ Deno.test({ name: "an open host, and a refused one, leave no descriptor open", i
   using one = newNetns();
   openHost(host, { path: one.path, allowOwn: false })[Symbol.dispose]();
   const before = openFds();
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 2 * OTHERS; i++) {
     const open = openHost(host, { path: one.path, allowOwn: false });
     open.apply({ op: "link.set", on: "container", name: "lo", set: { up: true } });
     Effect.runSync(open.host.element("container", { family: "inet", table: "none", set: "none", key: [{ port: 1 }] }));
@@ -136,5 +139,5 @@ Deno.test({ name: "an open host, and a refused one, leave no descriptor open", i
     refusedNetns(host, { path: host.path, allowOwn: false });
     refusedNetns(host, { path: "/dev/null", allowOwn: false });
   }
-  assert.equal(openFds(), before);
+  assert.ok(openFds() - before < OTHERS, "an open host leaves a descriptor open");
 });

@@ -19,6 +19,9 @@ export const besideGo = (name: string) =>
 /** Spec versions both suites speak. */
 export const SHARED_VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0"] as const;
 
+/** One of them for each form of result and each set of verbs. */
+export const SHARED_FORMS = ["0.2.0", "0.3.1", "0.4.0", "1.0.0"] as const;
+
 /** A folder in the lab that leads to these Go plugins and no others: a part of a CNI_PATH. */
 export function goPlugins(folder: string, ...names: readonly string[]): string {
   Deno.mkdirSync(folder, { recursive: true });
