@@ -47,9 +47,11 @@ export const failed = (stack: readonly Entry[], id: number): readonly Entry[] =>
     return entry.undo !== null && !isAllOrNothing(entry.op) ? [{ ...entry, outcome: "failed" as const }] : [];
   });
 
-/** Takes an undone op off the stack. */
-export const undone = (stack: readonly Entry[], id: number): readonly Entry[] =>
-  stack.filter((entry) => entry.id !== id);
+/** Takes an undone op off the stack. With the last of them goes what needed no undo: it went with them, or is everybody's. */
+export const undone = (stack: readonly Entry[], id: number): readonly Entry[] => {
+  const rest = stack.filter((entry) => entry.id !== id);
+  return residue(rest).length === 0 ? [] : rest;
+};
 
 /** Notes that undoing failed; the entry stays and is owed. */
 export const owed = (stack: readonly Entry[], id: number, error: CniFailure): readonly Entry[] =>

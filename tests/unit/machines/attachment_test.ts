@@ -191,6 +191,13 @@ Deno.test("several settings of a link in one request are undone after a failure,
   assert.equal(residue(failing(set({ mtu: 9, mac: "02:00:00:00:00:01" })).context.stack).length, 1);
 });
 
+Deno.test("when the last op is undone, nothing is said to be on the host any more", () => {
+  const address: Op = { op: "address.add", on: "container", link: "eth0", address: "10.1.0.2/16" };
+  const failing = after(ADD, intend(1), apply(1), intend(2, address, null), apply(2), { type: "add.failed", error });
+  assert.equal(failing.context.stack.length, 2);
+  assert.deepEqual(evolve(failing, { type: "undo.applied", id: 1 }).context.stack, []);
+});
+
 Deno.test("what is undone first was done last", () => {
   const { context } = after(ADD, intend(1), apply(1), intend(2, lease, undoLease), apply(2));
   assert.deepEqual(residue(context.stack).map(({ id }) => id), [2, 1]);
