@@ -1,7 +1,9 @@
 /** Text files of this machine. */
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
+import { orAbsent } from "./absent_system.ts";
 import { FileError, Files } from "./files.ts";
+import { FILE_MODE, FOLDER_MODE } from "./private_mode.ts";
 
 const attempt = <A>(doing: FileError["doing"], path: string, run: () => A): Effect.Effect<A, FileError> =>
   Effect.try({
@@ -9,15 +11,8 @@ const attempt = <A>(doing: FileError["doing"], path: string, run: () => A): Effe
     catch: (error) => new FileError({ doing, path, detail: error instanceof Error ? error.message : `${error}` }),
   });
 
-/** Null instead of the error where the thing, or a folder above it, is not there. */
-function unlessAbsent<A>(run: () => A): A | null {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
-    throw error;
-  }
-}
+/** What lies below a file is not there either. */
+const unlessAbsent = <A>(run: () => A): A | null => orAbsent(run, true);
 
 const compareBytes = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -27,10 +22,10 @@ const temporaryName = (path: string): string => `${path}.${Deno.pid}.${++counter
 
 function writeAtOnce(path: string, content: string): void {
   const folder = path.slice(0, path.lastIndexOf("/"));
-  if (folder !== "") Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (folder !== "") Deno.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
   const temporary = temporaryName(path);
   try {
-    Deno.writeTextFileSync(temporary, content, { createNew: true, mode: 0o600 });
+    Deno.writeTextFileSync(temporary, content, { createNew: true, mode: FILE_MODE });
     Deno.renameSync(temporary, path);
   } catch (error) {
     unlessAbsent(() => Deno.removeSync(temporary));

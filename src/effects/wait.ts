@@ -2,6 +2,9 @@
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 
+/** How long others are waited for, in milliseconds, unless a caller says otherwise. */
+export const DEFAULT_WAIT_MS = 60_000;
+
 /** First and longest pause between two attempts, in milliseconds: locks are held for about one. */
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 32;

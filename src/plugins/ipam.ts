@@ -7,13 +7,11 @@ import { View } from "../engine/view.ts";
 import { addressOf, contains, family, formatCidr, formatIp, networkOf, sameFamily } from "../spec/cidr.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
 import type { CniResult, ResultIp, ResultRoute } from "../spec/result.ts";
+import { SCOPE_LINK } from "../spec/routing.ts";
 import { ensureSysctl } from "./ensure.ts";
 
 /** How long ADD waits for duplicate address detection, in milliseconds; as long as Go's plugins do. */
 export const DAD_TIMEOUT_MS = 5_000;
-
-/** RT_SCOPE_LINK (linux/rtnetlink.h): from here on the destination is on the link itself and has no gateway. */
-const SCOPE_LINK = 253;
 
 /** What `configureInterface` applies: `ips` that name another interface of the result are refused. */
 type Addressing = Pick<CniResult, "interfaces" | "ips" | "routes">;

@@ -2,12 +2,13 @@
 import * as Effect from "effect/Effect";
 import { sha256Hex } from "../spec/hash.ts";
 import { type AttachmentKey, attachmentName } from "../spec/key.ts";
+import { MAX_IF_NAME_BYTES } from "../spec/names.ts";
 
 /** What host ends of veth pairs begin with, as operators and firewall rules know them from other plugins. */
 const PREFIX = "veth";
 
-/** Digits of the hash that fit behind the prefix: IFNAMSIZ - 1 = 15 bytes in all (linux/if.h). */
-const DIGITS = 11;
+/** Digits of the hash that fit behind the prefix. */
+const DIGITS = MAX_IF_NAME_BYTES - PREFIX.length;
 
 const hashedName = (text: string): Effect.Effect<string> =>
   Effect.map(Effect.promise(() => sha256Hex(text)), (hash) => PREFIX + hash.slice(0, DIGITS));

@@ -3,7 +3,13 @@
  * needed: of several first users one makes a thing exclusively and the others go on.
  */
 import * as Effect from "effect/Effect";
-import type { NftCommand, NftElement, NftField, NftVerdict } from "../effects/kernel/nft.ts";
+import {
+  MAX_COMMENT_BYTES,
+  type NftCommand,
+  type NftElement,
+  type NftField,
+  type NftVerdict,
+} from "../effects/kernel/nft.ts";
 import { perform } from "../engine/act.ts";
 import { View } from "../engine/view.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
@@ -19,9 +25,6 @@ export interface Layout {
   readonly name: (element: NftElement) => string;
 }
 
-/** Longest comment of an element in bytes: nf_tables drops user data of 256 bytes silently, and refuses less. */
-const MAX_COMMENT_BYTES = 190;
-
 /** How much of a long container ID is kept; engines use 64 hexadecimal digits. */
 const MAX_ID_LENGTH = 128;
 
@@ -34,7 +37,7 @@ const MAX_ATTEMPTS = 6;
 const byteLength = (text: string): number => new TextEncoder().encode(text).length;
 
 /**
- * The comment of an attachment's elements, at most 190 bytes: its name, with a long network name cut first.
+ * The comment of an attachment's elements, at most `MAX_COMMENT_BYTES`: its name, with a long network name cut first.
  *
  * @example
  * ```ts

@@ -7,13 +7,11 @@ import * as Effect from "effect/Effect";
 import type { NftExpr } from "../effects/kernel/nft.ts";
 import { parseCidr, parseIp } from "../spec/cidr.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
+import { MAX_IF_NAME_BYTES } from "../spec/names.ts";
 import { matchAddress, matchIifName, matchMark } from "./nft_exprs.ts";
 
 /** The configuration key the tokens came from. */
 export type ConditionsKey = "conditionsV4" | "conditionsV6";
-
-/** Longest interface name in bytes: IFNAMSIZ - 1 (linux/if.h). */
-const MAX_IF_NAME_BYTES = 15;
 
 const SUPPORTED =
   "supported are, for iptables: [!] -s|-d address[/prefix], [!] -i name[+], -m comment --comment text; " +

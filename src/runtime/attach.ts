@@ -7,6 +7,7 @@ import { notice } from "../engine/notice.ts";
 import { runCommand } from "../engine/run_command.ts";
 import { runStatus } from "../engine/run_status.ts";
 import { foldLegal } from "../machines/evolve.ts";
+import { hasCommand } from "../spec/check_version.ts";
 import { CniCode, type CniFailure } from "../spec/failure.ts";
 import type { JsonObject } from "../spec/json.ts";
 import { type AttachmentKey, CHAIN_SLOT } from "../spec/key.ts";
@@ -15,7 +16,6 @@ import type { NetworkList } from "../spec/network_list.ts";
 import { renderResult } from "../spec/render_result.ts";
 import type { CniResult } from "../spec/result.ts";
 import { familyOfVersion } from "../spec/result_families.ts";
-import { atLeast } from "../spec/version.ts";
 import { chain, chainConfig } from "./chain.ts";
 import { DEFAULT_CACHE_DIR, readCachedResult, removeCache, writeCache } from "./result_cache.ts";
 
@@ -118,7 +118,7 @@ export const attach = (
  */
 const finalResult = (list: NetworkList, attachment: Attachment) =>
   Effect.gen(function* () {
-    if (list.cniVersion === "" || !atLeast(list.cniVersion, "0.4.0")) return null;
+    if (!hasCommand(list.cniVersion, "CHECK")) return null; // the same versions hand it to DEL
     const key = keyOf(list, attachment);
     const store = yield* EventStore;
     const read = yield* Effect.option(store.read({ ...key, slot: CHAIN_SLOT }));
@@ -137,7 +137,7 @@ export const check = (
   attachment: Attachment,
 ): Effect.Effect<void, CommandFailed, Services> =>
   Effect.gen(function* () {
-    if (list.cniVersion === "" || !atLeast(list.cniVersion, "0.4.0")) {
+    if (!hasCommand(list.cniVersion, "CHECK")) {
       return yield* refuse({
         code: CniCode.INCOMPATIBLE_VERSION,
         msg:
@@ -178,6 +178,6 @@ export const detach = (
  * ```
  */
 export const status = (list: NetworkList, cniPath = ""): Effect.Effect<void, CommandFailed, Services> =>
-  list.cniVersion === "" || !atLeast(list.cniVersion, "1.1.0")
-    ? Effect.void
-    : runStatus(chain, { raw: chainConfig(list, {}), cniVersion: list.cniVersion, path: cniPath });
+  hasCommand(list.cniVersion, "STATUS")
+    ? runStatus(chain, { raw: chainConfig(list, {}), cniVersion: list.cniVersion, path: cniPath })
+    : Effect.void;

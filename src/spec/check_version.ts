@@ -10,6 +10,12 @@ import { atLeast, parseVersion } from "./version.ts";
 /** The lowest version that has a verb, for those that not all versions have. */
 const SINCE: Partial<Record<Command, string>> = { CHECK: "0.4.0", GC: "1.1.0", STATUS: "1.1.0" };
 
+/** Whether a version of the spec has the verb; a text that is no version has only those that all versions have. */
+export function hasCommand(version: string, command: Command): boolean {
+  const since = SINCE[command];
+  return since === undefined || atLeast(version, since);
+}
+
 const incompatible = (msg: string, configVersion: string, supported: readonly string[]): CniFailure => ({
   code: CniCode.INCOMPATIBLE_VERSION,
   msg,

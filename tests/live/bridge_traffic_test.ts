@@ -9,6 +9,8 @@ const bin = await builtBin();
 const works = can.netns && can.bridge && can.veth && can.nft && can.ip && can.ping;
 const live = (name: string) => unless(works, name, "no bridge, veth, nft, ip or ping");
 
+const GATEWAY = { cniVersion: "1.1.0", name: "net4", type: "bridge", bridge: "br4", isGateway: true };
+
 Deno.test({
   ...live("bridge [14]: with ipMasq the outside sees the host, the sibling sees the container, in both families"),
   async fn() {
@@ -53,11 +55,7 @@ Deno.test({
     using lab = new Lab(bin);
     const netns = lab.container();
     const config = {
-      cniVersion: "1.1.0",
-      name: "net4",
-      type: "bridge",
-      bridge: "br4",
-      isGateway: true,
+      ...GATEWAY,
       macspoofchk: true,
       ipam: ipamIn(lab, "10.4.0.0/24"),
     };
@@ -79,11 +77,7 @@ Deno.test({
     using lab = new Lab(bin);
     const [one, two] = [lab.container(), lab.container()];
     const config = {
-      cniVersion: "1.1.0",
-      name: "net4",
-      type: "bridge",
-      bridge: "br4",
-      isGateway: true,
+      ...GATEWAY,
       portIsolation: true,
       ipam: ipamIn(lab, "10.4.0.0/24"),
     };

@@ -33,6 +33,17 @@ const plug = (host: Netns, containers: readonly Netns[], outside: Netns): void =
     ip link set eth0 up; ip address add 192.0.2.2/24 dev eth0; ip address add 2001:db8::2/64 dev eth0 nodad`);
 };
 
+/** A host with two containers and an outside, open to recipes. */
+const newSite = () => {
+  using stack = new DisposableStack();
+  const open = () => stack.use(newNetns({ lo: true }));
+  const [host, c1, c2, outside] = [open(), open(), open(), open()];
+  plug(host, [c1, c2], outside);
+  const opened = stack.use(openHost(host, null));
+  const owned = stack.move();
+  return { host, c1, c2, outside, opened, [Symbol.dispose]: () => owned.dispose() };
+};
+
 Deno.test({
   ...unless(
     WORKS,
@@ -40,12 +51,8 @@ Deno.test({
     MISSING,
   ),
   fn: async () => {
-    using host = newNetns({ lo: true });
-    using c1 = newNetns({ lo: true });
-    using c2 = newNetns({ lo: true });
-    using outside = newNetns({ lo: true });
-    plug(host, [c1, c2], outside);
-    using opened = openHost(host, null);
+    using site = newSite();
+    const { host, c1, c2, outside, opened } = site;
     const recipes = recipesOn(opened.host);
     await recipes.run(masquerade({ key: keyOf("c1"), network: "net1", addresses: ["10.1.0.2/24", "fd00:1::2/64"] }));
     const bound = { hostPort: 9090, containerPort: 80, protocol: "tcp" };
@@ -101,13 +108,9 @@ Deno.test({
 Deno.test({
   ...unless(WORKS, "[portmap 5.8] conditions limit one container's port and not another's", MISSING),
   fn: async () => {
-    using host = newNetns({ lo: true });
-    using c1 = newNetns({ lo: true });
-    using c2 = newNetns({ lo: true });
-    using outside = newNetns({ lo: true });
-    plug(host, [c1, c2], outside);
+    using site = newSite();
+    const { host, c1, c2, outside, opened } = site;
     outside.must("ip address add 192.0.2.3/24 dev eth0");
-    using opened = openHost(host, null);
     const { run } = recipesOn(opened.host);
     await run(portmapAdd("c1", 2, mapped(web)));
     await run(
@@ -132,13 +135,9 @@ Deno.test({
     `${MISSING}, or no ping`,
   ),
   fn: async () => {
-    using host = newNetns({ lo: true });
-    using c1 = newNetns({ lo: true });
-    using c2 = newNetns({ lo: true });
-    using outside = newNetns({ lo: true });
-    plug(host, [c1, c2], outside);
+    using site = newSite();
+    const { host, c1, c2, opened } = site;
     for (const ns of [c1, c2]) ns.must("ip link set eth0 address 0a:58:0a:01:00:02");
-    using opened = openHost(host, null);
     const recipes = recipesOn(opened.host);
     await recipes.run(spoofCheck({ key: keyOf("c1"), hostVeth: "v2", mac: "0a:58:0a:01:00:02" }));
     const ping = (ns: Netns) => ns.sh("ping -c 1 -W 0.3 10.1.0.1").code;

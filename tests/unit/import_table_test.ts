@@ -6,7 +6,8 @@ import { type Import, typescriptFiles, usesOf } from "../support/imports.ts";
 const isLayer = (path: string): boolean =>
   /^effects\/(kernel\/linux\/|log\/file|leases\/directory|\w*system\w*\.ts$)/.test(path);
 
-const isOp = (path: string): boolean => path === "effects/kernel/op.ts";
+/** The ops, and the limits they have. */
+const isOp = (path: string): boolean => /^effects\/kernel\/(op|nft)\.ts$/.test(path);
 /** What the persisted types are made of. */
 const isKernelType = (path: string): boolean => /^effects\/kernel\/(op|nft|host)\.ts$/.test(path);
 const inRoom = (room: string) => (path: string): boolean => path.startsWith(`${room}/`);
@@ -123,6 +124,7 @@ Deno.test.each([
   ["src/engine/a.ts", 'import { Kernel } from "../effects/kernel/host.ts"; import * as Effect from "effect/Effect";'],
   ["src/plugins/a.ts", 'import { perform } from "../engine/act.ts"; import { isIp } from "./shared.ts";'],
   ["src/plugins/a.ts", 'import type { Kernel } from "../effects/kernel/host.ts";'],
+  ["src/plugins/a.ts", 'import { MAX_COMMENT_BYTES } from "../effects/kernel/nft.ts";'],
   ["src/plugins/a.ts", 'import { ABSENT, type Link } from "../effects/kernel/host.ts";'],
   ["src/effects/exec_system.ts", 'import { Executables } from "./exec.ts"; Deno.execPath();'],
   ["src/cli/main.ts", 'import { linuxHost } from "../effects/kernel/linux/host.ts"; Deno.exit(0);'],

@@ -3,20 +3,12 @@
  * op in its log, so looking again at each op finds every drift.
  */
 import * as Effect from "effect/Effect";
+import { MAIN_TABLE } from "../../spec/routing.ts";
 import type { Lease, LeaseError, LeasesView } from "../leases/leases.ts";
 import type { HostError, HostView, Link } from "./host.ts";
 import type { NftElement, NftField } from "./nft.ts";
 import type { LinkSettings, Op, PortVlan, Side } from "./op.ts";
-import {
-  canonicalIp,
-  canonicalPrefix,
-  MAIN_TABLE,
-  metricOf,
-  sameAddress,
-  sameElementValue,
-  sameIp,
-  sameRoute,
-} from "./same.ts";
+import { canonicalIp, canonicalPrefix, metricOf, sameAddress, sameElementValue, sameIp, sameRoute } from "./same.ts";
 
 type Of<Name extends Op["op"]> = Extract<Op, { readonly op: Name }>;
 type Findings = readonly string[];

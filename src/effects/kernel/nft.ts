@@ -3,6 +3,12 @@
  * Names and meanings are those of linux/netfilter/nf_tables.h.
  */
 
+/**
+ * Longest comment in bytes; what is longer is cut between characters. The kernel refuses 255 bytes of an element's user
+ * data and drops 256 without an error; with the two bytes before it and the final NUL a comment stays well below that.
+ */
+export const MAX_COMMENT_BYTES = 190;
+
 /** The family a table belongs to (NFPROTO_*). */
 export type NftFamily = "inet" | "ip" | "ip6" | "bridge";
 
@@ -78,7 +84,7 @@ export interface NftElement extends NftTable {
   readonly key: readonly NftField[];
   /** Of a map. In `remove` it makes the removal conditional: the element goes only while it has that value. */
   readonly value?: readonly NftField[] | NftVerdict;
-  /** For people, at most 190 bytes. */
+  /** For people, at most `MAX_COMMENT_BYTES`. */
   readonly comment?: string;
 }
 

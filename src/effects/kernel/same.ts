@@ -1,20 +1,15 @@
 /** Whether what an op names and what the kernel shows are the same thing, however either is written. */
 import { canonicalCidr, canonicalIp as canonical, formatCidr, networkOf, parseCidr } from "../../spec/cidr.ts";
+import { DEFAULT_IPV6_METRIC, MAIN_TABLE } from "../../spec/routing.ts";
 import type { Route } from "./host.ts";
 import type { NftElement, NftField } from "./nft.ts";
 import type { KernelOp } from "./op.ts";
 
 type RouteOp = Extract<KernelOp, { readonly op: "route.add" | "route.remove" }>;
 
-/** RT_TABLE_MAIN (linux/rtnetlink.h), where a route goes that names no table. */
-export const MAIN_TABLE = 254;
-
-/** IP6_RT_PRIO_USER (linux/ipv6_route.h), the metric of an IPv6 route that asks for none; an IPv4 route then has 0. */
-const IP6_DEFAULT_METRIC = 1024;
-
 /** The metric that the kernel shows for a route. */
 export const metricOf = (op: Pick<RouteOp, "dst" | "metric">): number =>
-  op.metric || (op.dst.includes(":") ? IP6_DEFAULT_METRIC : 0);
+  op.metric || (op.dst.includes(":") ? DEFAULT_IPV6_METRIC : 0);
 
 /** The canonical text of an address; what is no address stays as it is. */
 export const canonicalIp = (ip: string): string => canonical(ip) ?? ip;

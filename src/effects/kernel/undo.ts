@@ -7,10 +7,11 @@
  * attachments cannot restore one value in order, so none of them does.
  */
 import * as Effect from "effect/Effect";
+import { MAIN_TABLE } from "../../spec/routing.ts";
 import type { HostError, HostView, Link } from "./host.ts";
 import type { NftCommand } from "./nft.ts";
 import type { KernelOp, LinkSettings, Op, PortSettings, Side } from "./op.ts";
-import { MAIN_TABLE, sameAddress, sameIp, sameRoute } from "./same.ts";
+import { sameAddress, sameIp, sameRoute } from "./same.ts";
 
 /** What an undo is decided from: the kernel as it is now, and the links this stream made (`linkKey` of each end). */
 export interface UndoContext {

@@ -7,13 +7,13 @@ import * as Layer from "effect/Layer";
 import { canonicalIp, formatIp } from "../../spec/cidr.ts";
 import type { LeaseOp, LeaseOwner } from "../kernel/op.ts";
 import { bootId } from "../system.ts";
-import { takeTurn } from "../wait.ts";
+import { DEFAULT_WAIT_MS, takeTurn } from "../wait.ts";
 import { held, release, reserve } from "./directory_apply.ts";
 import type { Census } from "./directory_census.ts";
 import { leasedAddresses, lookAtPool, makePool, openPool, readLease, underLock } from "./directory_pool.ts";
 import { candidates, spansOf } from "./iterate.ts";
 import { type Lease, LeaseError, Leases } from "./leases.ts";
-import { isOwners, LOCK_WAIT_MS } from "./rules.ts";
+import { isOwners } from "./rules.ts";
 
 /** Where the census is kept; the pools themselves are named by the ops. */
 export interface DirectoryLeasesOptions {
@@ -35,9 +35,9 @@ const attempt = <A>(pool: string, run: () => A): Effect.Effect<A, LeaseError> =>
 /** Repeats `once` until it gets the pool's lock and has an answer. */
 const withLock = <A>(pool: string, once: () => { readonly value: A } | null): Effect.Effect<A, LeaseError> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(takeTurn(attempt(pool, once), LOCK_WAIT_MS, restore), (turn) => {
+    Effect.flatMap(takeTurn(attempt(pool, once), DEFAULT_WAIT_MS, restore), (turn) => {
       if (turn !== null) return Effect.succeed(turn.value);
-      const detail = `another process has held "${pool}/lock" for ${LOCK_WAIT_MS} ms`;
+      const detail = `another process has held "${pool}/lock" for ${DEFAULT_WAIT_MS} ms`;
       return Effect.fail(new LeaseError({ pool, reason: "io", detail }));
     })
   );

@@ -9,7 +9,9 @@
  * entry too many does no harm: each is compared with the lease itself before it counts. All of it happens under the
  * pool's lock.
  */
-import { orAbsent, type Pointer, readPointer, redatePointers } from "./directory_pool.ts";
+import { orAbsent } from "../absent_system.ts";
+import { FILE_MODE, FOLDER_MODE } from "../private_mode.ts";
+import { type Pointer, readPointer, redatePointers } from "./directory_pool.ts";
 
 /** One census: `folder` holds its files, `boot` tells whether a power failure may have torn them. */
 export interface Census {
@@ -23,10 +25,6 @@ type Entries = Map<string, readonly string[]>;
 
 /** How many files the entries are spread over: at ten thousand leases each has about forty. */
 const BUCKETS = 256;
-
-/** The census is for the owner alone, like the rest of the state directory. */
-const FOLDER_MODE = 0o700;
-const FILE_MODE = 0o600;
 
 const statePath = ({ folder }: Census): string => `${folder}/pointers.json`;
 const bucketPath = ({ folder }: Census, bucket: number): string =>

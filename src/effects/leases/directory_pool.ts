@@ -3,6 +3,7 @@
  * directory at the same time, so its lock, names, contents and modes are kept exactly. Everything throws.
  */
 import { parseIp } from "../../spec/cidr.ts";
+import { orAbsent } from "../absent_system.ts";
 
 /** Host-local's modes, before the umask. */
 const POOL_MODE = 0o755;
@@ -20,16 +21,6 @@ export interface Pointer {
   readonly ip: string;
   readonly mtime: number;
 }
-
-/** Null instead of the error when the file, or the directory, does not exist. */
-export const orAbsent = <A>(run: () => A): A | null => {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
-};
 
 const openLock = (pool: string): Deno.FsFile =>
   Deno.openSync(`${pool}/lock`, { read: true, write: true, create: true, mode: LOCK_MODE });

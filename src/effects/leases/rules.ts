@@ -10,9 +10,6 @@ export type Reserve = Extract<LeaseOp, { readonly op: "lease.reserve" }>;
 /** A request to give addresses back. */
 export type Release = Extract<LeaseOp, { readonly op: "lease.release" }>;
 
-/** How long a pool's lock is waited for, in milliseconds; it is held for about one. */
-export const LOCK_WAIT_MS = 60_000;
-
 /** Content of a lease file: host-local's `<id>\r\n<ifname>`, without a final newline. */
 export const leaseContent = ({ containerId, ifName }: LeaseOwner): string => `${containerId.trim()}\r\n${ifName}`;
 

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer";
 import type { AttachmentKey, StreamId } from "../../spec/key.ts";
 import { streamName } from "../../spec/key.ts";
 import { Origin, type OriginShape } from "../origin.ts";
-import { takeTurn } from "../wait.ts";
+import { DEFAULT_WAIT_MS, takeTurn } from "../wait.ts";
 import { lockExisting, readAll, readUnlocked, removeFile } from "./file_handle.ts";
 import { namesIn, placeOf, streamsFolder, SUFFIX } from "./file_paths.ts";
 import { attempt, closeFile, makeStream, type OpenFile, type StreamOf } from "./file_stream.ts";
@@ -19,9 +19,6 @@ import { checkParts, filterName } from "./part.ts";
 import { isPrunable } from "./prune.ts";
 import { Digest, type Sha256 } from "./sha256.ts";
 import { EventStore, type EventStoreShape, LogError } from "./store.ts";
-
-/** How long `open` waits for another writer, in milliseconds, unless told otherwise. */
-export const DEFAULT_WAIT_MS = 60_000;
 
 const busy = (stream: string, waitMs: number): LogError =>
   new LogError({ stream, reason: "busy", detail: `another process has held it for ${waitMs} ms` });

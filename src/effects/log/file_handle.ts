@@ -1,8 +1,7 @@
 /** One stream's file under its lock. Everything throws; `file_stream.ts` turns that into a `LogError`. */
-import { foldersExist, makeFolders, orAbsent, type Place, removeEmptyFolders } from "./file_paths.ts";
-
-/** Logs are for the owner alone: configs may hold secrets. */
-const FILE_MODE = 0o600;
+import { orAbsent } from "../absent_system.ts";
+import { FILE_MODE } from "../private_mode.ts";
+import { foldersExist, makeFolders, type Place, removeEmptyFolders } from "./file_paths.ts";
 
 /** How often a folder may vanish (somebody prunes) between making it and making a file in it. */
 const MAX_TRIES = 16;

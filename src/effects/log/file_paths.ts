@@ -1,12 +1,11 @@
 /** Where streams lie on disk, and the folders above them. Everything throws; `file.ts` turns that into a `LogError`. */
 import type { StreamId } from "../../spec/key.ts";
+import { orAbsent } from "../absent_system.ts";
+import { FOLDER_MODE } from "../private_mode.ts";
 import { checkParts } from "./part.ts";
 
 /** What stream files end with; files set aside end otherwise and are no streams. */
 export const SUFFIX = ".jsonl";
-
-/** Folders are for the owner alone: configs may hold secrets. */
-const FOLDER_MODE = 0o700;
 
 /** A stream's file, and the folders above it up to `<state dir>/streams`, outermost first. */
 export interface Place {
@@ -25,16 +24,6 @@ export const placeOf = (stateDir: string, id: StreamId): Place => {
   const folders = [root, `${root}/${network}`, `${root}/${network}/${containerId}`];
   const last = `${root}/${network}/${containerId}/${ifName}`;
   return { path: `${last}/${slot}${SUFFIX}`, folders: [...folders, last] };
-};
-
-/** Null instead of the error when the thing, or a folder above it, does not exist. */
-export const orAbsent = <A>(run: () => A): A | null => {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
 };
 
 /** Whether the folder exists. Throws when something else has its name: a link planted there would lead elsewhere. */

@@ -5,7 +5,7 @@ import * as Semaphore from "effect/Semaphore";
 import type { AttachmentEvent } from "../../machines/event.ts";
 import { type AttachmentKey, type StreamId, streamName } from "../../spec/key.ts";
 import { Origin, type OriginShape } from "../origin.ts";
-import { takeTurn } from "../wait.ts";
+import { DEFAULT_WAIT_MS, takeTurn } from "../wait.ts";
 import { emptyTail, encodeEvents, type Tail, verifyLines } from "./format.ts";
 import { checkParts, filterName } from "./part.ts";
 import { isPrunable } from "./prune.ts";
@@ -128,7 +128,7 @@ const lock = (memory: Memory, name: string): Effect.Effect<StoredStream | "absen
     return stored;
   });
 
-const openStream = (memory: Memory, origin: OriginShape): EventStoreShape["open"] => (id, waitMs = 60_000) =>
+const openStream = (memory: Memory, origin: OriginShape): EventStoreShape["open"] => (id, waitMs = DEFAULT_WAIT_MS) =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const name = streamName(id);

@@ -6,11 +6,9 @@ import type { Finding, Request } from "../../engine/plugin.ts";
 import { View } from "../../engine/view.ts";
 import { formatCidr, formatIp, isDefaultRoute, networkOf, toCidr } from "../../spec/cidr.ts";
 import type { CniResult, ResultInterface, ResultRoute } from "../../spec/result.ts";
+import { MAIN_TABLE } from "../../spec/routing.ts";
 import type { BridgeConfig } from "./config.ts";
 import { type BridgePlan, planBridge } from "./plan.ts";
-
-/** RT_TABLE_MAIN (linux/rtnetlink.h). */
-const MAIN_TABLE = 254;
 
 /**
  * Compares the host with the configuration and with what the chain's ADD answered. A configuration that ADD would refuse

@@ -7,6 +7,7 @@ import { View } from "../../engine/view.ts";
 import { family, toCidr } from "../../spec/cidr.ts";
 import { CniCode, Refused } from "../../spec/failure.ts";
 import type { ResultIp } from "../../spec/result.ts";
+import { SCOPE_LINK } from "../../spec/routing.ts";
 import { ensureSysctl, orAlready, PRESENT } from "../ensure.ts";
 import { overlaps } from "../ipam.ts";
 import { type Device, hasMac } from "./device.ts";
@@ -14,9 +15,6 @@ import type { BridgePlan } from "./plan.ts";
 
 /** Which file turns forwarding on, by family. */
 const FORWARDING = { 4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding" } as const;
-
-/** RT_SCOPE_LINK (linux/rtnetlink.h): link-local addresses, which every link has and which conflict with none. */
-const SCOPE_LINK = 253;
 
 /** The gateway addresses these IPs need, with their prefixes, without repetitions, IPv4 first. */
 export function gatewayAddresses(ips: readonly ResultIp[]): readonly string[] {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
+import { MAX_COMMENT_BYTES } from "../../../src/effects/kernel/nft.ts";
 import {
   COMMENT,
   decodeComment,
   encodeComment,
-  MAX_COMMENT_BYTES,
   SET_COMMENT,
 } from "../../../src/effects/kernel/linux/nftables/userdata.ts";
 

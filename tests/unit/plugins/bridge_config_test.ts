@@ -6,6 +6,7 @@ import { parseArgs } from "../../../src/spec/args.ts";
 import { decodeConfig } from "../../../src/spec/decode_config.ts";
 import type { Refused } from "../../../src/spec/failure.ts";
 import type { JsonObject } from "../../../src/spec/json.ts";
+import { DEFAULT_PLAN } from "../../support/bridge_plan.ts";
 
 const key = { network: "net", containerId: "c1", ifName: "eth0" };
 const IPAM = { ipam: { type: "host-local" } };
@@ -29,25 +30,7 @@ const refused = (conf: JsonObject, args?: string, version?: string): Refused =>
   Effect.runSync(Effect.flip(attempt(conf, args, version)));
 
 Deno.test("[bridge 2.1] every key has the documented default", () => {
-  assert.deepEqual(plan({}), {
-    bridge: "cni0",
-    ipam: null,
-    isGateway: false,
-    isDefaultGateway: false,
-    forceAddress: false,
-    ipMasq: false,
-    hairpin: false,
-    promisc: false,
-    isolated: false,
-    spoofCheck: false,
-    dad: false,
-    containerUp: true,
-    vlanFiltering: false,
-    vlan: 0,
-    vlans: [],
-    preserveDefaultVlan: false,
-    dns: null,
-  });
+  assert.deepEqual(plan({}), DEFAULT_PLAN);
 });
 
 Deno.test("[bridge 2.1] keys match whatever their case, as Go's decoder matches them", () => {

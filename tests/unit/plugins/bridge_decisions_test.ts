@@ -3,31 +3,13 @@ import * as Effect from "effect/Effect";
 import type { Address } from "../../../src/effects/kernel/host.ts";
 import { addressing } from "../../../src/plugins/bridge/addressing.ts";
 import { gatewayAddresses, obstacles } from "../../../src/plugins/bridge/gateway.ts";
-import type { BridgePlan } from "../../../src/plugins/bridge/plan.ts";
 import { asRanges, portVlans, surplusVlans, trunkIds } from "../../../src/plugins/bridge/vlans.ts";
 import { routeOps } from "../../../src/plugins/ipam.ts";
 import { hostVethName, portNameOf } from "../../../src/plugins/names.ts";
 import { parseResolvConf } from "../../../src/plugins/resolv_conf.ts";
+import { DEFAULT_PLAN } from "../../support/bridge_plan.ts";
 
-const PLAN: BridgePlan = {
-  bridge: "cni0",
-  ipam: "host-local",
-  isGateway: false,
-  isDefaultGateway: false,
-  forceAddress: false,
-  ipMasq: false,
-  hairpin: false,
-  promisc: false,
-  isolated: false,
-  spoofCheck: false,
-  dad: false,
-  containerUp: true,
-  vlanFiltering: false,
-  vlan: 0,
-  vlans: [],
-  preserveDefaultVlan: false,
-  dns: null,
-};
+const PLAN = { ...DEFAULT_PLAN, ipam: "host-local" };
 const GATEWAY = { ...PLAN, isGateway: true };
 const DEFAULT_GATEWAY = { ...GATEWAY, isDefaultGateway: true };
 const result = (addresses: string[], routes: { dst: string; gw?: string }[] = []) => ({

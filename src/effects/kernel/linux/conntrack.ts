@@ -7,8 +7,11 @@
 import { ipBytes } from "../../../spec/ip.ts";
 import type { KernelOp } from "../op.ts";
 import { NetlinkFailure } from "./netlink/error.ts";
-import { Attributes, Writer } from "./netlink/message.ts";
+import { Attributes, type Writer } from "./netlink/message.ts";
+import { NFGENMSG, nfgenmsg } from "./netlink/nfnetlink.ts";
 import type { NetlinkMessage, NetlinkRequest, NetlinkSocket } from "./netlink/socket.ts";
+import { IPPROTO } from "./nftables/constants.ts";
+import { afOf } from "./rtnetlink/ip_attribute.ts";
 
 /** What this file needs of a socket of NETLINK_NETFILTER. */
 type ConntrackSocket = Pick<NetlinkSocket, "request" | "dump">;
@@ -30,18 +33,10 @@ const FILTER_ORIG_FLAGS = 1;
 /** CTA_FILTER_F_*: which fields of the tuple count (net/netfilter/nf_conntrack_netlink.c). */
 const FILTER_FLAG = { IP_DST: 2, PROTO_NUM: 8, PROTO_DST_PORT: 32 } as const;
 
-/** AF_* (linux/socket.h) and IPPROTO_* (linux/in.h). */
-const AF = { 4: 2, 6: 10 } as const;
-const IPPROTO = { udp: 17 } as const;
-
-/** Bytes of struct nfgenmsg. */
-const NFGENMSG = 4;
-
 /** Kernels without the filter refuse it in one of these ways; before 6.8 a delete takes it for an incomplete tuple. */
 const NO_FILTER: ReadonlySet<string> = new Set(["EINVAL", "ENOENT", "EOPNOTSUPP"]);
 
-/** struct nfgenmsg { u8 family, version; be16 res_id }. */
-const header = (op: ConntrackFlush): Writer => new Writer().u8(AF[op.family]).u8(0).be16(0);
+const header = (op: ConntrackFlush): Writer => nfgenmsg(afOf(op.family));
 
 /**
  * Whether the kernel's filter can tell all that is asked for. It compares IPv6 addresses the wrong way round, so that

@@ -1,9 +1,7 @@
 /** Routes that addresses bring along. */
-import { canonicalPrefix, MAIN_TABLE } from "../same.ts";
+import { MAIN_TABLE, SCOPE_LINK } from "../../../spec/routing.ts";
+import { canonicalPrefix } from "../same.ts";
 import type { SimAddress, SimLink } from "./state.ts";
-
-/** RT_SCOPE_LINK (linux/rtnetlink.h). */
-const SCOPE_LINK = 253;
 
 /** IP6_RT_PRIO_ADDRCONF (linux/ipv6_route.h), the metric of a route that an IPv6 address brings. */
 const IP6_ADDRESS_METRIC = 256;

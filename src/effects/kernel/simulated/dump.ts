@@ -1,7 +1,6 @@
 /** The whole simulated machine as one plain value, to compare before and after. */
 import type { Json, JsonObject } from "../../../spec/json.ts";
-import { operStateOf } from "./carrier.ts";
-import { showAddress, showNeighbours, showRoute } from "./look.ts";
+import { showAddress, showLink, showNeighbours, showRoute } from "./look.ts";
 import type { SimLink, SimNetns, SimTable, SimWorld } from "./state.ts";
 import { listVlans } from "./vlans.ts";
 
@@ -26,18 +25,13 @@ const peerName = (link: SimLink): string | null =>
 
 const dumpLink = (world: SimWorld, link: SimLink): Json =>
   plain({
-    kind: link.kind,
-    mac: link.mac,
-    mtu: link.mtu,
-    txQueueLen: link.txQueueLen,
-    up: link.up,
-    operState: operStateOf(link),
-    promisc: link.promisc,
-    allmulti: link.allmulti,
+    ...showLink(link),
+    // The name is the key, an index is no part of a dump, and promiscuity follows from the flag and the master.
+    name: undefined,
+    index: undefined,
+    promiscuity: undefined,
     master: link.master?.name ?? null,
     peer: peerName(link),
-    vlanFiltering: link.kind === "bridge" ? link.vlanFiltering : null,
-    port: link.master === null ? null : { hairpin: link.hairpin, isolated: link.isolated },
     vlans: listVlans(world, link),
     // Whether detection of duplicates has ended is a matter of time, not of who changed what.
     addresses: sorted(link.addresses.map((address) => plain({ ...showAddress(address), tentative: undefined }))),

@@ -1,14 +1,11 @@
 /** What IPv6 does by itself when links come up and go down. */
 import { formatIp, ipFromBytes } from "../../../spec/cidr.ts";
 import { macBytes } from "../../../spec/mac.ts";
+import { SCOPE_HOST, SCOPE_LINK } from "../../../spec/routing.ts";
 import { isOperational } from "./carrier.ts";
 import { connect, disconnect } from "./connected.ts";
 import { detectsDuplicates, hasIpv6, ipv6Disabled, makesLinkLocal } from "./ipv6_state.ts";
 import { everyNetns, type SimAddress, type SimLink, type SimWorld } from "./state.ts";
-
-/** RT_SCOPE_LINK and RT_SCOPE_HOST (linux/rtnetlink.h). */
-const SCOPE_LINK = 253;
-const SCOPE_HOST = 254;
 
 /** The modified EUI-64 address of a MAC in fe80::/64 (RFC 4291, appendix A). */
 const linkLocal = (mac: string): string => {

@@ -1,5 +1,6 @@
 /** Changing links: what one RTM_SETLINK does, and what follows from it. */
 import { parseMac } from "../../../spec/mac.ts";
+import { SCOPE_HOST } from "../../../spec/routing.ts";
 import type { LinkSettings, PortSettings } from "../op.ts";
 import { connect } from "./connected.ts";
 import { detectsDuplicates, hasIpv6, ipv6Disabled, keepsAddresses } from "./ipv6_state.ts";
@@ -80,7 +81,14 @@ export const applyMaster = (link: SimLink, master: SimLink | null): void => {
 const wake = (link: SimLink): void => {
   link.up = true;
   if (link.name === "lo" && !link.addresses.some(({ family }) => family === 4)) {
-    const loopback = { family: 4, ip: "127.0.0.1", prefix: 8, scope: 254, noDad: true, tentative: false } as const;
+    const loopback = {
+      family: 4,
+      ip: "127.0.0.1",
+      prefix: 8,
+      scope: SCOPE_HOST,
+      noDad: true,
+      tentative: false,
+    } as const;
     link.addresses.unshift({ ...loopback, dadFailed: false });
   }
   for (const address of link.addresses) {

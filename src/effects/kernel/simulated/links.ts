@@ -1,4 +1,5 @@
 /** Making and deleting links. */
+import { MAX_IF_NAME_BYTES } from "../../../spec/names.ts";
 import type { CreatedLink } from "../host.ts";
 import type { KernelOp, Side } from "../op.ts";
 import { applyMaster, applyMtu, applyUp, checkMac, checkMaster, checkMtu, followPorts } from "./link_set.ts";
@@ -11,11 +12,8 @@ type CreateVeth = Create & { readonly link: { readonly kind: "veth" } };
 /** Finds the namespace of a side; refuses with ENOENT when the container's is gone. */
 export type SideOf = (on: Side) => SimNetns;
 
-/** IFNAMSIZ - 1 (linux/if.h), in bytes. */
-const MAX_NAME = 15;
-
 const checkName = (netns: SimNetns, name: string): void => {
-  if (new TextEncoder().encode(name).length > MAX_NAME) refuse("ERANGE", "Attribute failed policy validation");
+  if (new TextEncoder().encode(name).length > MAX_IF_NAME_BYTES) refuse("ERANGE", "Attribute failed policy validation");
   if (name === "" || name === "." || name === ".." || /[/:\s]/.test(name)) refuse("EINVAL");
   if (netns.links.has(name)) refuse("EEXIST");
 };

@@ -1,6 +1,14 @@
 /** nf_tables of a simulated namespace: atomic batches over tables, chains, rules, sets and elements. */
 import { parseIp } from "../../../spec/cidr.ts";
-import type { NftCommand, NftElement, NftField, NftTable, NftType, NftVerdict } from "../nft.ts";
+import {
+  MAX_COMMENT_BYTES,
+  type NftCommand,
+  type NftElement,
+  type NftField,
+  type NftTable,
+  type NftType,
+  type NftVerdict,
+} from "../nft.ts";
 import { canonicalIp, elementKey, sameElementValue } from "../same.ts";
 import { refuse } from "./refusal.ts";
 import type { SimNetns, SimSet, SimTable } from "./state.ts";
@@ -10,15 +18,13 @@ type Add<What extends string> = Extract<NftCommand, { readonly add: What }>;
 /** Takes back what a batch has done so far. */
 type Undo = (() => void)[];
 
-/** Longest comment in bytes; what is longer is cut between characters. */
-const MAX_COMMENT = 190;
-
+/** What fits of a comment, cut between characters. */
 const cut = (comment: string): string => {
   let text = "";
   let bytes = 0;
   for (const character of comment) {
     bytes += new TextEncoder().encode(character).length;
-    if (bytes > MAX_COMMENT) break;
+    if (bytes > MAX_COMMENT_BYTES) break;
     text += character;
   }
   return text;

@@ -1,15 +1,13 @@
 /** Adding, removing and choosing routes. */
 import { contains, parseCidr, parseIp } from "../../../spec/cidr.ts";
+import { MAIN_TABLE, SCOPE_LINK } from "../../../spec/routing.ts";
 import type { KernelOp } from "../op.ts";
-import { canonicalIp, canonicalPrefix, MAIN_TABLE, metricOf, sameIp } from "../same.ts";
+import { canonicalIp, canonicalPrefix, metricOf, sameIp } from "../same.ts";
 import { hasIpv6, ipv6Disabled } from "./ipv6_state.ts";
 import { refuse } from "./refusal.ts";
 import type { SimLink, SimNetns, SimRoute } from "./state.ts";
 
 type Of<Name extends KernelOp["op"]> = Extract<KernelOp, { readonly op: Name }>;
-
-/** RT_SCOPE_LINK (linux/rtnetlink.h): what a gateway is reached through must be at least that near. */
-const SCOPE_LINK = 253;
 
 const holder = (netns: SimNetns, ip: string): SimLink | null =>
   [...netns.links.values()].find((link) => link.addresses.some((address) => address.ip === ip)) ?? null;

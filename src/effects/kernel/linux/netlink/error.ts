@@ -1,6 +1,6 @@
 /** What the kernel answers to a netlink request it refuses. */
 import { errnoName, SystemError } from "../errno.ts";
-import { Attributes, readUint } from "./message.ts";
+import { aligned, Attributes, NLMSG_HDRLEN, readUint } from "./message.ts";
 
 /** linux/netlink.h: the acknowledgement does not repeat the request's body. */
 const NLM_F_CAPPED = 0x100;
@@ -11,8 +11,6 @@ const NLMSGERR_ATTR_MSG = 1;
 const NLMSGERR_ATTR_OFFS = 2;
 /** Bytes of the `int` and the request's struct nlmsghdr at the start of an NLMSG_ERROR. */
 const ERROR_HEADER = 20;
-/** Bytes of that header alone: all that a capped acknowledgement repeats of the request. */
-const NLMSG_HDRLEN = 16;
 
 /** The kernel refused a netlink request: `errno` is symbolic, `extack` its own words, `offset` counts from the request's header. */
 export class NetlinkFailure extends SystemError {
@@ -37,8 +35,9 @@ export function readFailure(flags: number, body: Uint8Array): NetlinkFailure | n
   const errno = -(code | 0);
   if (errno === 0) return null;
   if ((flags & NLM_F_ACK_TLVS) === 0) return new NetlinkFailure(errnoName(errno));
+  // A capped acknowledgement repeats nothing of the request but its header.
   const requestLength = (flags & NLM_F_CAPPED) === 0 ? readUint(body, 4, 4) ?? NLMSG_HDRLEN : NLMSG_HDRLEN;
-  const details = new Attributes(body.subarray(Math.max(ERROR_HEADER, 4 + ((requestLength + 3) & ~3))));
+  const details = new Attributes(body.subarray(Math.max(ERROR_HEADER, 4 + aligned(requestLength))));
   const extack = details.string(NLMSGERR_ATTR_MSG) ?? undefined;
   return new NetlinkFailure(errnoName(errno), extack, details.u32(NLMSGERR_ATTR_OFFS) ?? undefined);
 }

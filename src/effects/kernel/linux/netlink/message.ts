@@ -5,6 +5,8 @@
  * integers are in network order (`be16`, `be32`, `be64`).
  */
 
+/** Bytes of struct nlmsghdr (linux/netlink.h), with which every message starts. */
+export const NLMSG_HDRLEN = 16;
 /** linux/netlink.h: the attribute holds attributes. */
 const NLA_F_NESTED = 0x8000;
 /** linux/netlink.h: what remains of a type without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
@@ -15,7 +17,7 @@ const ATTRIBUTE_HEADER = 4;
 const LONGEST_ATTRIBUTE = 0xffff;
 
 /** The next boundary of 4 bytes (NLMSG_ALIGN and NLA_ALIGN, linux/netlink.h). */
-const aligned = (length: number): number => (length + 3) & ~3;
+export const aligned = (length: number): number => (length + 3) & ~3;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -2,7 +2,7 @@
 import { SystemError } from "../errno.ts";
 import { bind, close, recv, send, setSocketOption, socket } from "../libc.ts";
 import { NetlinkFailure, readFailure } from "./error.ts";
-import { readUint, Writer } from "./message.ts";
+import { aligned, NLMSG_HDRLEN, readUint, Writer } from "./message.ts";
 
 /** linux/netlink.h: the protocols used here. */
 export const NETLINK_ROUTE = 0;
@@ -20,8 +20,6 @@ export const NLM_F_CREATE = 0x400;
 /** linux/netlink.h: the types of control messages. */
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
-/** Bytes of struct nlmsghdr. */
-const HEADER = 16;
 
 /** linux/socket.h, asm-generic/socket.h and linux/netlink.h: how the socket is made, its options, and recv(2)'s flags. */
 const AF_NETLINK = 16;
@@ -63,16 +61,16 @@ export interface BatchAnswer {
 /** The messages in one datagram. Ends at the first that does not fit; never throws. */
 export function* messagesOf(datagram: Uint8Array): Generator<NetlinkMessage> {
   let at = 0;
-  while (at + HEADER <= datagram.length) {
+  while (at + NLMSG_HDRLEN <= datagram.length) {
     const length = readUint(datagram, 4, at) ?? 0;
-    if (length < HEADER || at + length > datagram.length) return;
+    if (length < NLMSG_HDRLEN || at + length > datagram.length) return;
     yield {
       type: readUint(datagram, 2, at + 4) ?? 0,
       flags: readUint(datagram, 2, at + 6) ?? 0,
       seq: readUint(datagram, 4, at + 8) ?? 0,
-      body: datagram.subarray(at + HEADER, at + length),
+      body: datagram.subarray(at + NLMSG_HDRLEN, at + length),
     };
-    at += (length + 3) & ~3;
+    at += aligned(length);
   }
 }
 
@@ -207,7 +205,7 @@ export class NetlinkSocket {
   /** Writes a request with its header and returns its sequence number. */
   #write(writer: Writer, request: NetlinkRequest): number {
     this.#seq = (this.#seq + 1) >>> 0;
-    writer.u32(HEADER + request.body.length).u16(request.type).u16((request.flags ?? 0) | NLM_F_REQUEST)
+    writer.u32(NLMSG_HDRLEN + request.body.length).u16(request.type).u16((request.flags ?? 0) | NLM_F_REQUEST)
       .u32(this.#seq).u32(0).bytes(request.body).align();
     return this.#seq;
   }

@@ -1,7 +1,7 @@
 /** A batch: all of its commands come into force at once, or none does. */
 import type { NftCommand } from "../../nft.ts";
 import type { NetlinkFailure } from "../netlink/error.ts";
-import { Writer } from "../netlink/message.ts";
+import { nfgenmsg } from "../netlink/nfnetlink.ts";
 import { type NetlinkRequest, type NetlinkSocket, NLM_F_ACK } from "../netlink/socket.ts";
 import { commandAt, encodeCommands, type Operation } from "./command.ts";
 import { BATCH, NFNL_SUBSYS_NFTABLES } from "./constants.ts";
@@ -13,7 +13,7 @@ export type NetfilterSocket = Pick<NetlinkSocket, "request" | "batch" | "dump">;
 
 /** NFNL_MSG_BATCH_BEGIN or _END; struct nfgenmsg with the subsystem as res_id. */
 function bracket(type: number, generation?: number): NetlinkRequest {
-  const writer = new Writer().u8(0).u8(0).be16(NFNL_SUBSYS_NFTABLES);
+  const writer = nfgenmsg(0, NFNL_SUBSYS_NFTABLES);
   if (generation !== undefined) writer.attributeBe32(BATCH.GENID, generation);
   return { type, body: writer.finish() };
 }

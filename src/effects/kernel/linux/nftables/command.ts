@@ -1,6 +1,6 @@
 /** Commands as netlink requests. */
 import type { NftCommand, NftElement } from "../../nft.ts";
-import type { Writer } from "../netlink/message.ts";
+import { NLMSG_HDRLEN, type Writer } from "../netlink/message.ts";
 import { type NetlinkRequest, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/socket.ts";
 import { ELEMENT, ELEMENT_LIST, LIST_ELEM, MSG } from "./constants.ts";
 import { writeValue, writeVerdict } from "./data.ts";
@@ -8,8 +8,6 @@ import { encodeFields } from "./field.ts";
 import { nftMessage, nftType, writeComment } from "./message.ts";
 import { objectRequest } from "./object.ts";
 
-/** Bytes of struct nlmsghdr, from which offsets in errors count. */
-const NLMSG_HDRLEN = 16;
 /** A list of elements is closed at this many bytes: an attribute has at most 65 535, and one element never has 5000. */
 const FULL_LIST_BYTES = 60_000;
 

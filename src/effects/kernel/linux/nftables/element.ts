@@ -2,6 +2,7 @@
 import type { NftElement, NftField, NftVerdict } from "../../nft.ts";
 import { NetlinkFailure } from "../netlink/error.ts";
 import { Attributes } from "../netlink/message.ts";
+import { NFGENMSG } from "../netlink/nfnetlink.ts";
 import type { NetlinkMessage, NetlinkRequest } from "../netlink/socket.ts";
 import type { NetfilterSocket } from "./batch.ts";
 import { writeElement } from "./command.ts";
@@ -10,7 +11,7 @@ import { readVerdict } from "./data.ts";
 import { describeElement } from "./describe.ts";
 import { NftFailure } from "./failure.ts";
 import { decodeFields, encodeFields, unpackTypes } from "./field.ts";
-import { NFGENMSG, nftMessage, nftType } from "./message.ts";
+import { nftMessage, nftType } from "./message.ts";
 import { COMMENT, decodeComment } from "./userdata.ts";
 
 /** Reads per send: all answers of a send wait in the receive buffer, which by default holds some 200. */

@@ -1,17 +1,17 @@
 /** Typed fields of keys and values, to bytes and back. */
 import { formatIp, ipBytes, ipFromBytes } from "../../../../spec/ip.ts";
 import { macBytes, macFromBytes } from "../../../../spec/mac.ts";
+import { MAX_IF_NAME_BYTES } from "../../../../spec/names.ts";
 import type { NftField, NftType } from "../../nft.ts";
-import { readBe, readString } from "../netlink/message.ts";
+import { aligned, readBe, readString } from "../netlink/message.ts";
 import { IPPROTO, TYPES } from "./constants.ts";
-
-/** Every field of a concatenation starts on a boundary of 4 bytes: the size of a register (NFT_REG32_SIZE). */
-const padded = (length: number): number => (length + 3) & ~3;
 
 /** A zero-padded name of IFNAMSIZ (16) bytes. */
 function encodeIfName(name: string): Uint8Array {
   const text = new TextEncoder().encode(name);
-  if (text.length > 15) throw new RangeError(`Cannot use interface name "${name}": it has more than 15 bytes`);
+  if (text.length > MAX_IF_NAME_BYTES) {
+    throw new RangeError(`Cannot use interface name "${name}": it has more than ${MAX_IF_NAME_BYTES} bytes`);
+  }
   const bytes = new Uint8Array(TYPES.ifname.length);
   bytes.set(text);
   return bytes;
@@ -34,7 +34,7 @@ export function encodeField(field: NftField): Uint8Array {
 
 /**
  * The bytes of a key or value: a single field has its natural length, each field of a concatenation is padded with
- * zeros. Throws `RangeError` or `TypeError` on a value no field can hold.
+ * zeros to 4 bytes, the size of a register (NFT_REG32_SIZE). Throws `RangeError` or `TypeError` on a value no field can hold.
  *
  * @example
  * ```ts
@@ -47,11 +47,11 @@ export function encodeFields(fields: readonly NftField[]): Uint8Array {
   const parts = fields.map(encodeField);
   const [only] = parts;
   if (parts.length === 1 && only !== undefined) return only;
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + padded(part.length), 0));
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + aligned(part.length), 0));
   let at = 0;
   for (const part of parts) {
     bytes.set(part, at);
-    at += padded(part.length);
+    at += aligned(part.length);
   }
   return bytes;
 }
@@ -60,7 +60,7 @@ export function encodeFields(fields: readonly NftField[]): Uint8Array {
 export const lengthOf = (types: readonly NftType[]): number => {
   const [only] = types;
   if (types.length === 1 && only !== undefined) return TYPES[only].length;
-  return types.reduce((sum, type) => sum + padded(TYPES[type].length), 0);
+  return types.reduce((sum, type) => sum + aligned(TYPES[type].length), 0);
 };
 
 /** The one number by which `nft` knows these types: 6 bits each (TYPE_BITS, libnftables), the first highest. */
@@ -108,7 +108,7 @@ export function decodeFields(types: readonly NftType[], bytes: Uint8Array): read
     const field = decodeField(type, bytes.subarray(at, at + length));
     if (field === null) return null;
     fields.push(field);
-    at += padded(length);
+    at += aligned(length);
   }
   return fields;
 }

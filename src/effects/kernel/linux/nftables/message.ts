@@ -1,14 +1,12 @@
 /** What every message of nf_tables starts with. */
 import type { NftFamily } from "../../nft.ts";
-import { Writer } from "../netlink/message.ts";
+import type { Writer } from "../netlink/message.ts";
+import { nfgenmsg } from "../netlink/nfnetlink.ts";
 import { NFNL_SUBSYS_NFTABLES, NFPROTO } from "./constants.ts";
 import { COMMENT, encodeComment } from "./userdata.ts";
 
-/** Bytes of struct nfgenmsg { u8 family, version; be16 res_id }; attributes follow. */
-export const NFGENMSG = 4;
-
 /** Starts a message about something of a table. */
-export const nftMessage = (family: NftFamily): Writer => new Writer().u8(NFPROTO[family]).u8(0).be16(0);
+export const nftMessage = (family: NftFamily): Writer => nfgenmsg(NFPROTO[family]);
 
 /** The type of a message: `message` is one of `MSG`. */
 export const nftType = (message: number): number => NFNL_SUBSYS_NFTABLES << 8 | message;

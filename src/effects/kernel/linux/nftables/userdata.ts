@@ -2,12 +2,7 @@
  * User data: triples `{ u8 type; u8 length; bytes }` that the kernel stores and `nft` reads. We write and read one of
  * them, the comment; others pass.
  */
-
-/**
- * Longest comment in bytes. The kernel refuses 255 bytes of an element's user data and drops 256 without an error; with
- * the two bytes before it and the final NUL a comment stays well below that.
- */
-export const MAX_COMMENT_BYTES = 190;
+import { MAX_COMMENT_BYTES } from "../../nft.ts";
 
 /** The type of the comment on tables, chains, rules and elements (NFTNL_UDATA_*_COMMENT, libnftnl/udata.h). */
 export const COMMENT = 0;

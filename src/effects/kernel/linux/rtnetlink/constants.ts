@@ -47,6 +47,3 @@ export const IFLA_BRPORT = { MODE: 4, ISOLATED: 33 } as const;
 
 /** Flags of a link (linux/if.h). */
 export const IFF = { UP: 0x1, PROMISC: 0x100, ALLMULTI: 0x200 } as const;
-
-/** Longest name IFLA_IFNAME takes, in bytes: IFNAMSIZ - 1 (linux/if.h). */
-export const MAX_IF_NAME_BYTES = 15;

@@ -1,9 +1,10 @@
 /** Finding links. */
+import { MAX_IF_NAME_BYTES } from "../../../../spec/names.ts";
 import type { Link } from "../../host.ts";
 import { NetlinkFailure } from "../netlink/error.ts";
 import { Writer } from "../netlink/message.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../netlink/socket.ts";
-import { IFLA, MAX_IF_NAME_BYTES, RTM } from "./constants.ts";
+import { IFLA, RTM } from "./constants.ts";
 import { decodeLink } from "./link_decode.ts";
 
 /** Writes struct ifinfomsg; `index` 0 leaves it to an attribute to say which link is meant. */

@@ -1,7 +1,9 @@
 /** Routes. */
 import { type Family, formatCidr, formatIp, ipBytes, networkOf, toCidr, toIp } from "../../../../spec/cidr.ts";
+import { MAIN_TABLE } from "../../../../spec/routing.ts";
 import type { Link, Route } from "../../host.ts";
 import type { KernelOp } from "../../op.ts";
+import { metricOf } from "../../same.ts";
 import { NetlinkFailure } from "../netlink/error.ts";
 import { Attributes, Writer } from "../netlink/message.ts";
 import { NLM_F_CREATE } from "../netlink/socket.ts";
@@ -11,14 +13,10 @@ import { afOf } from "./ip_attribute.ts";
 import { linkByIndex, requireLink } from "./link_look.ts";
 import { decodeRoute, type IndexedRoute, RTA, RTAX, RTMSG, RTN_UNICAST } from "./route_decode.ts";
 
-/** linux/rtnetlink.h: the table of a route that names none. */
-const RT_TABLE_MAIN = 254;
 /** Tables beyond go into RTA_TABLE: rtm_table has 8 bits. */
 const MAX_HEADER_TABLE = 255;
 /** linux/rtnetlink.h: "Route installed during boot", what the Go plugins say. */
 const RTPROT_BOOT = 3;
-/** linux/ipv6_route.h, IP6_RT_PRIO_USER: the metric of an IPv6 route that was added without one. */
-const IPV6_DEFAULT_METRIC = 1024;
 /** What a look-up ends in when there is no route, or one that refuses (`prohibit` EACCES, `blackhole` EINVAL). */
 const NO_ROUTE = new Set(["ENETUNREACH", "EHOSTUNREACH", "ESRCH", "EACCES", "EINVAL"]);
 
@@ -43,7 +41,7 @@ function rtmsg({ family, prefix = 0, table = 0, protocol = 0, scope = 0, type = 
 /** The body of an RTM_NEWROUTE or RTM_DELROUTE. */
 export function encodeRoute(op: RouteOp, oif: number): Uint8Array {
   const { ip, prefix } = toCidr(op.dst);
-  const { table = RT_TABLE_MAIN, scope = 0 } = op;
+  const { table = MAIN_TABLE, scope = 0 } = op;
   const writer = rtmsg({ family: ip.family, prefix, table, protocol: RTPROT_BOOT, scope, type: RTN_UNICAST });
   if (prefix > 0) writer.attributeBytes(RTA.DST, ipBytes(ip));
   writer.attributeU32(RTA.OIF, oif);
@@ -72,8 +70,8 @@ function isThere(socket: NetlinkSocket, op: RouteOp, oif: number): boolean {
   const { family } = toCidr(op.dst).ip;
   const dst = formatCidr(networkOf(op.dst));
   const gw = op.gw === undefined ? null : formatIp(op.gw);
-  const metric = family === 6 ? op.metric || IPV6_DEFAULT_METRIC : op.metric ?? 0;
-  return indexedRoutes(socket, family, op.table ?? RT_TABLE_MAIN)
+  const metric = metricOf(op);
+  return indexedRoutes(socket, family, op.table ?? MAIN_TABLE)
     .some((route) => route.dst === dst && route.gw === gw && route.oif === oif && route.metric === metric);
 }
 

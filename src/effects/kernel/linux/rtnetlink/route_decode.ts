@@ -1,6 +1,6 @@
 /** Reads routes out of RTM_NEWROUTE. */
 import type { Route } from "../../host.ts";
-import { Attributes, readUint } from "../netlink/message.ts";
+import { aligned, Attributes, readUint } from "../netlink/message.ts";
 import { AF } from "./constants.ts";
 import { readIp } from "./ip_attribute.ts";
 
@@ -41,7 +41,7 @@ function* nextHops(bytes: Uint8Array): Generator<Pick<IndexedRoute, "gw" | "oif"
     if (length < RTNEXTHOP || at + length > bytes.length) return;
     const gw = gatewayOf(new Attributes(bytes.subarray(at + RTNEXTHOP, at + length)));
     yield { gw, oif: readUint(bytes, 4, at + 4) };
-    at += (length + 3) & ~3;
+    at += aligned(length);
   }
 }
 
