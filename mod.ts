@@ -28,13 +28,13 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as ManagedRuntime from "effect/ManagedRuntime";
 import { stateDir, systemLayer } from "./src/cli/layers.ts";
-import { Digest } from "./src/effects/log/sha256.ts";
 import { EventStore } from "./src/effects/log/store.ts";
 import type { Services } from "./src/engine/command.ts";
 import { replay, type ReplayStep } from "./src/machines/evolve.ts";
 import { registry } from "./src/plugins/registry.ts";
 import { attach, type Attachment, check, detach, status } from "./src/runtime/attach.ts";
 import { loadNetwork } from "./src/runtime/networks.ts";
+import { Sha256 } from "./src/spec/hash.ts";
 import type { AttachmentKey, StreamId } from "./src/spec/key.ts";
 import { type NetworkList, parseNetworkList } from "./src/spec/network_list.ts";
 import type { CniResult } from "./src/spec/result.ts";
@@ -104,7 +104,7 @@ export interface RunOptions {
  */
 export const layer = (options: CleatOptions = {}): Layer.Layer<Services> =>
   systemLayer(options.stateDir ?? stateDir((name) => Deno.env.get(name), Deno.uid()), registry).pipe(
-    Layer.provide(Layer.succeed(Digest)((bytes) => hash("sha256", bytes, "hex"))),
+    Layer.provideMerge(Layer.succeed(Sha256)((bytes) => hash("sha256", bytes, "hex"))),
   );
 
 /**

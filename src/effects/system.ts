@@ -7,7 +7,10 @@ import { Origin } from "./origin.ts";
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 
 /** The id of this boot of the machine. Throws where /proc has none: then nothing could tell one boot from the next. */
-export const bootId = (): string => Deno.readTextFileSync(BOOT_ID).trim();
+export const bootId = (): string => known ??= Deno.readTextFileSync(BOOT_ID).trim();
+
+/** A process lives in one boot. */
+let known: string | undefined;
 
 /**
  * This process in this boot of this machine, writing as `cleat <version>`. A machine without a boot id is a defect:

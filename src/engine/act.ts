@@ -42,7 +42,7 @@ export const actFor = (call: Call, journal: Journal, undoOf: typeof undoFor = un
       const undo = yield* undoOf(op, { view: host, created: createdLinks(stack.map((entry) => entry.op)) });
       const id = lastId + 1;
       yield* journal.record({ type: "effect.intended", id, op, undo });
-      const exit = yield* Effect.exit(Effect.provide(execute(call, journal.snapshot, op), services));
+      const exit = yield* Effect.exit(Effect.provideContext(execute(call, journal.snapshot, op), services));
       if (Exit.isSuccess(exit)) {
         journal.note({ type: "effect.applied", id, ...(exit.value === undefined ? {} : { value: exit.value }) });
       } else {

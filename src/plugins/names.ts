@@ -1,6 +1,6 @@
 /** Names of host links, computed from what they belong to: whoever undoes knows them without asking. */
 import * as Effect from "effect/Effect";
-import { sha256Hex } from "../spec/hash.ts";
+import { sha256Of } from "../spec/hash.ts";
 import { type AttachmentKey, attachmentName } from "../spec/key.ts";
 import { MAX_IF_NAME_BYTES } from "../spec/names.ts";
 
@@ -11,7 +11,7 @@ const PREFIX = "veth";
 const DIGITS = MAX_IF_NAME_BYTES - PREFIX.length;
 
 const hashedName = (text: string): Effect.Effect<string> =>
-  Effect.map(Effect.promise(() => sha256Hex(text)), (hash) => PREFIX + hash.slice(0, DIGITS));
+  Effect.map(sha256Of(text), (hash) => PREFIX + hash.slice(0, DIGITS));
 
 /** Name of the host end of the veth pair of an attachment: `veth` and 11 hex digits of SHA-256 over its key. */
 export const hostVethName = (key: AttachmentKey): Effect.Effect<string> => hashedName(attachmentName(key));

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect";
 import type { NftCommand, NftElement, NftExpr } from "../effects/kernel/nft.ts";
 import { addressOf, type Cidr, networkOf, toCidr } from "../spec/cidr.ts";
-import { sha256Hex } from "../spec/hash.ts";
+import { sha256Of } from "../spec/hash.ts";
 import type { AttachmentKey } from "../spec/key.ts";
 import type { CniResult } from "../spec/result.ts";
 import { subnetChain } from "./masquerade.ts";
@@ -47,7 +47,7 @@ export const targetsOf = (key: AttachmentKey, result: CniResult, mappings: reado
 const variantSuffix = (exprs: readonly NftExpr[]): Effect.Effect<string> =>
   exprs.length === 0
     ? Effect.succeed("")
-    : Effect.promise(async () => `-${(await sha256Hex(JSON.stringify(exprs))).slice(0, HASH_DIGITS)}`);
+    : Effect.map(sha256Of(JSON.stringify(exprs)), (hash) => `-${hash.slice(0, HASH_DIGITS)}`);
 
 /** Host ports that only packets matching the conditions may use: own maps, looked up before the common ones. */
 const variantChain = (family: 4 | 6, exprs: readonly NftExpr[], suffix: string): readonly NftCommand[] => {

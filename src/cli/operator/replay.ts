@@ -1,5 +1,6 @@
 /** `cleat replay`: re-folds a log through the machine and shows each step. */
 import * as Effect from "effect/Effect";
+import { settled } from "../../spec/hash.ts";
 import { verifyLines } from "../../effects/log/format.ts";
 import type { Entry } from "../../machines/entry.ts";
 import { describeEvent, describeOp } from "../../machines/describe.ts";
@@ -18,7 +19,7 @@ const readFile = (path: string) =>
       try: () => Deno.readFileSync(path),
       catch: (error) => new Failure(`Cannot read "${path}": ${error instanceof Error ? error.message : error}`),
     });
-    const { records, corruption } = yield* Effect.promise(() => verifyLines(bytes, id));
+    const { records, corruption } = yield* settled(() => verifyLines(bytes, id));
     const found: Found = { id, records, corruption };
     return [found];
   });

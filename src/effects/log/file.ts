@@ -17,7 +17,7 @@ import { attempt, closeFile, makeStream, type OpenFile, type StreamOf } from "./
 import { emptyTail, type Verified, verifyLines } from "./format.ts";
 import { checkParts, filterName } from "./part.ts";
 import { isPrunable } from "./prune.ts";
-import { Digest, type Sha256 } from "./sha256.ts";
+import { type Hash, settled, Sha256 } from "../../spec/hash.ts";
 import { EventStore, type EventStoreShape, LogError } from "./store.ts";
 
 const busy = (stream: string, waitMs: number): LogError =>
@@ -29,7 +29,7 @@ const unwritten = (id: StreamId): Verified => ({ records: [], corruption: null, 
 interface Base {
   readonly stateDir: string;
   readonly origin: OriginShape;
-  readonly sha256: Sha256;
+  readonly sha256: Hash;
 }
 
 /** Verifies a locked file and cuts off a torn last line. */
@@ -41,7 +41,7 @@ const verifyFile = (
   Effect.gen(function* () {
     const stream = streamName(id);
     const bytes = yield* attempt(stream, () => readAll(file));
-    const verified = yield* Effect.promise(() => verifyLines(bytes, id, sha256));
+    const verified = yield* settled(() => verifyLines(bytes, id, sha256));
     const { corruption, goodLength, tail } = verified;
     open.tail = tail;
     open.length = goodLength;
@@ -74,7 +74,7 @@ const readStream = ({ stateDir, sha256 }: Base): EventStoreShape["read"] => (id)
   Effect.gen(function* () {
     const bytes = yield* attempt(streamName(id), () => readUnlocked(placeOf(stateDir, id)));
     if (bytes === null) return { records: [], corruption: null };
-    const { records, corruption } = yield* Effect.promise(() => verifyLines(bytes, id, sha256));
+    const { records, corruption } = yield* settled(() => verifyLines(bytes, id, sha256));
     return { records, corruption };
   });
 
@@ -110,7 +110,7 @@ const pruneOne = ({ stateDir, sha256 }: Base, id: StreamId, before: string): Eff
       Effect.gen(function* () {
         if (locked === null || locked === "absent") return false;
         const bytes = yield* attempt(streamName(id), () => readAll(locked.file));
-        if (!isPrunable(yield* Effect.promise(() => verifyLines(bytes, id, sha256)), before)) return false;
+        if (!isPrunable(yield* settled(() => verifyLines(bytes, id, sha256)), before)) return false;
         yield* attempt(streamName(id), () => removeFile(placeOf(stateDir, id)));
         return true;
       }),
@@ -157,7 +157,7 @@ export const fileEventStore = (stateDir: string): Layer.Layer<EventStore, never,
   Layer.effect(
     EventStore,
     Effect.gen(function* () {
-      const base: Base = { stateDir, origin: yield* Origin, sha256: yield* Digest };
+      const base: Base = { stateDir, origin: yield* Origin, sha256: yield* Sha256 };
       return EventStore.of({
         open: openStream(base),
         read: readStream(base),

@@ -69,7 +69,7 @@ export const lockNew = (stateDir: string, { path, folders }: Place): Deno.FsFile
 
 const createNew = (stateDir: string, { path, folders }: Place): Deno.FsFile | null => {
   for (let tries = 1;; tries++) {
-    makeFolders(stateDir, folders);
+    if (tries > 1) makeFolders(stateDir, folders); // most streams are not the first of their attachment
     try {
       const file = Deno.openSync(path, { read: true, append: true, createNew: true, mode: FILE_MODE });
       Deno.chmodSync(path, FILE_MODE); // whatever the umask

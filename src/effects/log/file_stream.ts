@@ -6,7 +6,7 @@ import type { OriginShape } from "../origin.ts";
 import { lockNew, removeFile, renameAside, writeAll } from "./file_handle.ts";
 import type { Place } from "./file_paths.ts";
 import { emptyTail, encodeEvents, type Tail, type Verified } from "./format.ts";
-import type { Sha256 } from "./sha256.ts";
+import { type Hash, settled } from "../../spec/hash.ts";
 import { LogError, type Stream } from "./store.ts";
 
 /** Runs file system calls; what they throw becomes a `LogError` "io", a `LogError` stays what it is. */
@@ -36,7 +36,7 @@ export interface StreamOf {
   readonly stateDir: string;
   readonly place: Place;
   readonly origin: OriginShape;
-  readonly sha256: Sha256;
+  readonly sha256: Hash;
 }
 
 const createAndWrite = (open: OpenFile, { id, stateDir, place }: StreamOf, bytes: Uint8Array): void => {
@@ -86,7 +86,7 @@ const append = (open: OpenFile, of: StreamOf): Stream["append"] => (events) =>
     if (events.length === 0) return [];
     const stream = streamName(of.id);
     if (open.refusal !== null) return yield* new LogError({ stream, ...open.refusal });
-    const encoded = yield* Effect.promise(() => encodeEvents(open.tail, events, of.origin, of.sha256));
+    const encoded = yield* settled(() => encodeEvents(open.tail, events, of.origin, of.sha256));
     yield* attempt(stream, () => {
       if (open.file === null) createAndWrite(open, of, encoded.bytes);
       else write(open, open.file, encoded.bytes);

@@ -8,7 +8,7 @@
 import type { AttachmentEvent, Recorded } from "../../machines/event.ts";
 import { type StreamId, streamName } from "../../spec/key.ts";
 import type { OriginShape } from "../origin.ts";
-import { type Sha256, subtleSha256 } from "./sha256.ts";
+import { type Hash, subtleSha256 } from "../../spec/hash.ts";
 import { isRecorded, shapeFault } from "./shape.ts";
 import type { Corruption } from "./store.ts";
 
@@ -90,14 +90,25 @@ const readLine = (line: Bytes, seq: number, prev: string): Recorded | string => 
  * if (records.length !== 2 || corruption !== null) throw new Error("wrong");
  * ```
  */
-export const verifyLines = async (bytes: Bytes, id: StreamId, sha256: Sha256 = subtleSha256): Promise<Verified> => {
+export const verifyLines = (
+  bytes: Bytes,
+  id: StreamId,
+  sha256: Hash = subtleSha256,
+): Verified | Promise<Verified> => {
   const lines = linesOf(bytes);
   const empty = emptyTail(id);
-  const hashed = await Promise.all([empty.bytes, ...lines.slice(0, -1)].map(sha256));
+  const hashes = [empty.bytes, ...lines.slice(0, -1)].map(sha256);
+  return hashes.every((hash) => typeof hash === "string")
+    ? verify(lines, hashes, empty)
+    : Promise.all(hashes).then((known) => verify(lines, known, empty));
+};
+
+/** Checks lines against the hashes of what is before them. */
+const verify = (lines: readonly Bytes[], hashes: readonly string[], empty: Tail): Verified => {
   const records: Recorded[] = [];
   let goodLength = 0, tail = empty;
   for (const [index, line] of lines.entries()) {
-    const record = readLine(line, index + 1, hashed[index] ?? "");
+    const record = readLine(line, index + 1, hashes[index] ?? "");
     if (typeof record === "string") {
       return { records, corruption: { line: index + 1, detail: record }, goodLength, tail };
     }
@@ -119,23 +130,32 @@ const join = (lines: readonly Bytes[]): Bytes => {
   return bytes;
 };
 
-/** Stamps events and encodes them as the lines that follow `tail`. Hashes as many lines as there are events. */
-export const encodeEvents = async (
+/** Goes on at once where the value is there, later where it is promised. */
+const then = <A, B>(value: A | Promise<A>, go: (value: A) => B | Promise<B>): B | Promise<B> =>
+  value instanceof Promise ? value.then(go) : go(value);
+
+/**
+ * Stamps events and encodes them as the lines that follow `tail`. Hashes as many lines as there are events; answers at
+ * once if `sha256` does.
+ */
+export const encodeEvents = (
   tail: Tail,
   events: readonly AttachmentEvent[],
   origin: OriginShape,
-  sha256: Sha256 = subtleSha256,
-): Promise<Encoded> => {
+  sha256: Hash = subtleSha256,
+): Encoded | Promise<Encoded> => {
   const { boot, pid, by } = origin;
   const records: Recorded[] = [], lines: Bytes[] = [];
-  let last = tail;
-  for (const event of events) {
-    const hash = sha256(last.bytes);
-    const prev = typeof hash === "string" ? hash : await hash;
+  const encode = (event: AttachmentEvent, last: Tail, prev: string): Tail => {
     const record: Recorded = { v: 1, seq: last.seq + 1, at: origin.now(), boot, pid, by, prev, event };
-    last = { seq: record.seq, bytes: encoder.encode(JSON.stringify(record)) };
+    const bytes = encoder.encode(JSON.stringify(record));
     records.push(record);
-    lines.push(last.bytes);
-  }
-  return { bytes: join(lines), records, tail: last };
+    lines.push(bytes);
+    return { seq: record.seq, bytes };
+  };
+  const end = events.reduce<Tail | Promise<Tail>>(
+    (before, event) => then(before, (last) => then(sha256(last.bytes), (prev) => encode(event, last, prev))),
+    tail,
+  );
+  return then(end, (last) => ({ bytes: join(lines), records, tail: last }));
 };

@@ -1,5 +1,6 @@
 /** The event store in memory: the twin of `file.ts`, down to the bytes, with places to let it fail. */
 import * as Effect from "effect/Effect";
+import { settled } from "../../spec/hash.ts";
 import * as Layer from "effect/Layer";
 import * as Semaphore from "effect/Semaphore";
 import type { AttachmentEvent } from "../../machines/event.ts";
@@ -94,7 +95,7 @@ const append = (memory: Memory, handle: Handle, id: StreamId, origin: OriginShap
   Effect.uninterruptible(Effect.gen(function* () {
     if (events.length === 0) return [];
     yield* Effect.sync(() => memory.hooks.onAppend?.("before", id, events));
-    const encoded = yield* Effect.promise(() => encodeEvents(handle.tail, events, origin));
+    const encoded = yield* settled(() => encodeEvents(handle.tail, events, origin));
     const failure = obstacle(memory, handle, id);
     if (failure !== null) return yield* failure;
     handle.stored ??= { id, bytes: new Uint8Array(), locked: true };
@@ -147,7 +148,7 @@ const openStream = (memory: Memory, origin: OriginShape): EventStoreShape["open"
         })
       );
       const bytes = stored?.bytes ?? new Uint8Array();
-      const { records, corruption, goodLength, tail } = yield* Effect.promise(() => verifyLines(bytes, id));
+      const { records, corruption, goodLength, tail } = yield* settled(() => verifyLines(bytes, id));
       Object.assign(handle, { tail, corruption });
       if (stored !== null && corruption === null) stored.bytes = bytes.slice(0, goodLength);
       const turns = Semaphore.makeUnsafe(1);
@@ -173,7 +174,7 @@ const prune = (memory: Memory): EventStoreShape["prune"] => (before) =>
   Effect.gen(function* () {
     let removed = 0;
     for (const [name, stored] of memory.streams) {
-      const verified = yield* Effect.promise(() => verifyLines(stored.bytes, stored.id));
+      const verified = yield* settled(() => verifyLines(stored.bytes, stored.id));
       if (stored.locked || !isPrunable(verified, before)) continue;
       memory.streams.delete(name);
       removed++;
@@ -187,7 +188,7 @@ const storeOver = (memory: Memory, origin: OriginShape): EventStoreShape => ({
     Effect.gen(function* () {
       yield* checked(streamName(id), id);
       const bytes = memory.streams.get(streamName(id))?.bytes ?? new Uint8Array();
-      const { records, corruption } = yield* Effect.promise(() => verifyLines(bytes, id));
+      const { records, corruption } = yield* settled(() => verifyLines(bytes, id));
       return { records, corruption };
     }),
   list: (filter) =>
