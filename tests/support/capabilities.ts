@@ -49,6 +49,8 @@ const probe = () => {
  * `veth`, `dummy`: the kernel can make such links.
  */
 export const can = {
+  /** Root of the machine itself, not of a user namespace: for limits that only it may exceed. */
+  exceedLimits: (attempt(() => Deno.readTextFileSync("/proc/self/uid_map")) ?? "").includes("4294967295"),
   ip: onPath("ip"),
   conntrack: onPath("conntrack"),
   ping: onPath("ping"),

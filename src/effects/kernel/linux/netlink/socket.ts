@@ -216,8 +216,18 @@ export class NetlinkSocket {
       send(this.fd, bytes);
     } catch (error) {
       if (!(error instanceof SystemError) || error.errno !== "EMSGSIZE") throw error;
-      setSocketOption(this.fd, SOL_SOCKET, SO_SNDBUFFORCE, 2 * bytes.length);
+      this.#enlarge(bytes.length);
       send(this.fd, bytes);
+    }
+  }
+
+  /** Only the root of the whole machine may go past the limit of the send buffer; a user namespace's may not. */
+  #enlarge(length: number): void {
+    try {
+      setSocketOption(this.fd, SOL_SOCKET, SO_SNDBUFFORCE, 2 * length);
+    } catch (error) {
+      if (!(error instanceof SystemError) || error.errno !== "EPERM") throw error;
+      throw new NetlinkFailure("EMSGSIZE", `${length} bytes are more than root of a user namespace may send at once`);
     }
   }
 }
