@@ -51,6 +51,9 @@ const byText = <T>(things: readonly T[]): readonly T[] =>
   things.map((thing) => [JSON.stringify(thing), thing] as const).toSorted(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)
     .map(([, thing]) => thing);
 
+/** The same thing with its keys in order. */
+const inOrder = (thing: object) => Object.fromEntries(Object.entries(thing).toSorted(([a], [b]) => a < b ? -1 : 1));
+
 const isLinkLocal = (text: string): boolean => /^fe[89ab]/.test(text);
 
 /** The MAC addresses that the script chose. */
@@ -70,7 +73,7 @@ const showLink = (link: Link, master: Link | null, macs: ReadonlySet<string>) =>
 const showAddresses = (addresses: readonly Address[]) =>
   byText(addresses.filter(({ address }) => !isLinkLocal(address)).map(({ tentative: _, ...shown }) => shown));
 
-const showRoutes = (routes: readonly Route[]) => byText(routes.filter(({ dst }) => !isLinkLocal(dst)));
+const showRoutes = (routes: readonly Route[]) => byText(routes.filter(({ dst }) => !isLinkLocal(dst)).map(inOrder));
 
 const lookAtLink = Effect.fnUntraced(function* (view: HostView, on: Side, name: string, macs: ReadonlySet<string>) {
   const link = yield* view.link(on, name);
@@ -98,7 +101,7 @@ const see = (view: HostView, look: Look, macs: ReadonlySet<string>): Effect.Effe
     case "sysctl":
       return view.sysctl(look.on, look.key);
     case "element":
-      return view.element(look.on, look.which);
+      return Effect.map(view.element(look.on, look.which), (found) => found === null ? null : inOrder(found));
   }
 };
 
@@ -124,7 +127,9 @@ export async function runScript(stage: Stage, steps: readonly Step[]): Promise<r
 }
 
 const lines = (answer: unknown): string =>
-  Array.isArray(answer) ? `[${answer.map((one) => `\n      ${JSON.stringify(one)}`).join("")}]` : JSON.stringify(answer);
+  Array.isArray(answer)
+    ? `[${answer.map((one) => `\n      ${JSON.stringify(one)}`).join("")}]`
+    : JSON.stringify(answer);
 
 /** The steps at which both tell another story, one paragraph each; empty when they agree. */
 export const disagreements = (twin: readonly Outcome[], kernel: readonly Outcome[]): readonly string[] =>

@@ -42,11 +42,9 @@ const checkVeth = Effect.fnUntraced(function* (view: HostView, op: Of<"link.crea
   const { peer } = op.link;
   const far = yield* view.link(peer.on, peer.name);
   if (far === null) return missing(linkAt(peer.on, peer.name));
+  if (far.kind !== "veth") return expect(linkAt(peer.on, peer.name), "kind ", "veth", far.kind ?? "none");
   const paired = near.peer === far.index && far.peer === near.index;
-  return [
-    ...expect(linkAt(peer.on, peer.name), "kind ", "veth", far.kind ?? "none"),
-    ...(paired ? FINE : [`${linkAt(op.on, op.name)}: expected peer ${linkAt(peer.on, peer.name)}, found another link`]),
-  ];
+  return paired ? FINE : [`${linkAt(op.on, op.name)}: expected peer ${linkAt(peer.on, peer.name)}, found another link`];
 });
 
 /** Neither MTU nor MAC as created are checked: a plugin later in the chain may change them by `link.set`. */

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect";
 import { MAIN_TABLE } from "../../spec/routing.ts";
 import type { HostError, HostView, Link } from "./host.ts";
 import type { NftCommand } from "./nft.ts";
-import type { KernelOp, LinkSettings, Op, PortSettings, Side } from "./op.ts";
+import type { KernelOp, LinkSettings, Op, PortSettings, PortVlan, Side } from "./op.ts";
 import { sameAddress, sameIp, sameRoute } from "./same.ts";
 
 /** What an undo is decided from: the kernel as it is now, and the links this stream made (`linkKey` of each end). */
@@ -99,6 +99,25 @@ const undoPort = Effect.fnUntraced(function* (op: Of<"port.set">, context: UndoC
   return { ...op, set };
 });
 
+/** What of these VLANs is not there yet; ranges that overlap with what is there are taken apart. */
+const missingVlans = (wanted: readonly PortVlan[], present: readonly PortVlan[]): readonly PortVlan[] => {
+  const isThere = (first: number, last = first) => present.some(({ vid, to = vid }) => vid <= last && first <= to);
+  return wanted.flatMap((vlan): readonly PortVlan[] => {
+    const { vid, to = vid } = vlan;
+    if (!isThere(vid, to)) return [vlan];
+    return Array.from({ length: to - vid + 1 }, (_, at) => ({ vid: vid + at })).filter((one) => !isThere(one.vid));
+  });
+};
+
+const undoVlans = Effect.fnUntraced(function* (op: Of<"vlan.add">, context: UndoContext) {
+  if (!isBorrowed(op.on, op.name, context)) return null;
+  const link = yield* context.view.link(op.on, op.name);
+  // Neither a port nor a bridge: the op fails, and so would its undo, with EOPNOTSUPP.
+  if (link === null || (link.port === null && link.kind !== "bridge")) return null;
+  const vlans = missingVlans(op.vlans, yield* context.view.vlans(op.on, op.name));
+  return vlans.length === 0 ? null : { op: "vlan.delete" as const, on: op.on, name: op.name, vlans };
+});
+
 const familyOf = (ip: string): 4 | 6 => ip.includes(":") ? 6 : 4;
 
 const undoAdd = (op: Of<"address.add" | "route.add" | "neighbour.add">, context: UndoContext): Undo => {
@@ -154,7 +173,7 @@ const undoKernel = (op: KernelOp, context: UndoContext): Undo => {
     case "port.set":
       return undoPort(op, context);
     case "vlan.add":
-      return Effect.succeed(isBorrowed(op.on, op.name, context) ? { ...op, op: "vlan.delete" } : null);
+      return undoVlans(op, context);
     case "address.add":
     case "route.add":
     case "neighbour.add":

@@ -13,6 +13,8 @@ const undoOf = (op: Op, created: ReadonlySet<string> = NOTHING): Op | null => {
   const { host, run } = newMachine();
   const outcomes = run(
     { op: "link.create", on: "host", name: "cni0", link: { kind: "bridge" } },
+    { op: "link.create", on: "container", name: "br0", link: { kind: "bridge" } },
+    { op: "vlan.add", on: "container", name: "br0", vlans: [{ vid: 20, to: 21 }] },
     pair(),
     up("host", "cni0"),
     { op: "link.set", on: "host", name: "veth1", set: { up: true, master: "cni0" } },
@@ -101,8 +103,21 @@ Deno.test("what is added to a container link that was there is removed", () => {
   assert.deepEqual(undoOf({ op: "route.add", ...route }), { op: "route.remove", ...route });
   const neighbour = { on, link, ip: "10.1.0.8", mac: "0a:58:0a:01:00:08" } as const;
   assert.deepEqual(undoOf({ op: "neighbour.add", ...neighbour }), { op: "neighbour.remove", ...neighbour });
-  const vlans = { on, name: link, vlans: [{ vid: 7 }] } as const;
+  const vlans = { on, name: "br0", vlans: [{ vid: 7 }, { vid: 8, to: 10 }] } as const;
   assert.deepEqual(undoOf({ op: "vlan.add", ...vlans }), { op: "vlan.delete", ...vlans });
+});
+
+Deno.test("VLANs that were there stay, and a link that can have none has none to remove", () => {
+  const on = "container", name = "br0";
+  assert.equal(undoOf({ op: "vlan.add", on, name, vlans: [{ vid: 1 }, { vid: 20, to: 21 }] }), null);
+  assert.deepEqual(undoOf({ op: "vlan.add", on, name, vlans: [{ vid: 19, to: 22, untagged: true }] }), {
+    op: "vlan.delete",
+    on,
+    name,
+    vlans: [{ vid: 19 }, { vid: 22 }],
+  });
+  assert.equal(undoOf({ op: "vlan.add", on, name: "eth0", vlans: [{ vid: 7 }] }), null);
+  assert.equal(undoOf({ op: "vlan.add", on, name: "eth7", vlans: [{ vid: 7 }] }), null);
 });
 
 Deno.test("what is there already is not undone: adding it fails, and it belongs to somebody else", () => {

@@ -59,11 +59,13 @@ const goingWith = (link: SimLink, address: SimAddress): ReadonlySet<SimAddress> 
 };
 
 /**
- * EADDRNOTAVAIL when the link does not have it with this prefix. With the last IPv4 address of a link all its IPv4 routes
+ * EADDRNOTAVAIL when the link does not have it with this prefix, ENXIO when it has no IPv6 at all. With the last IPv4 address of a link all its IPv4 routes
  * go, in every table, and do not come back.
  */
 export const removeAddress = (link: SimLink, op: Of<"address.remove">): void => {
-  const address = find(link, parse(op.address)) ?? refuse("EADDRNOTAVAIL");
+  const cidr = parse(op.address);
+  if (cidr.ip.family === 6 && !hasIpv6(link)) refuse("ENXIO");
+  const address = find(link, cidr) ?? refuse("EADDRNOTAVAIL");
   const going = goingWith(link, address);
   link.addresses = link.addresses.filter((other) => !going.has(other));
   if (address.family === 4 && !link.addresses.some(({ family }) => family === 4)) {

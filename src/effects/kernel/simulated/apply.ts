@@ -6,6 +6,7 @@ import type { KernelOp } from "../op.ts";
 import { canonicalIp } from "../same.ts";
 import { addAddress, removeAddress } from "./addresses.ts";
 import { settle } from "./ipv6.ts";
+import { hasIpv6, ipv6Disabled } from "./ipv6_state.ts";
 import { setLink, setPort } from "./link_set.ts";
 import { createLink, deleteLink, type SideOf } from "./links.ts";
 import { applyNft } from "./nft.ts";
@@ -41,7 +42,8 @@ const onLink = (world: SimWorld, link: SimLink, op: LinkOp): void => {
 };
 
 const addNeighbour = (link: SimLink, op: Of<"neighbour.add">): void => {
-  if (parseIp(op.ip) === null) refuse("EINVAL");
+  const family = parseIp(op.ip)?.family ?? refuse("EINVAL");
+  if (family === 6 && (!hasIpv6(link) || ipv6Disabled(link))) refuse("EINVAL", "IPv6 is disabled on this device");
   const mac = parseMac(op.mac) ?? refuse("EINVAL");
   const ip = canonicalIp(op.ip);
   if (link.neighbours.has(ip)) refuse("EEXIST");
@@ -94,9 +96,14 @@ const run = (world: SimWorld, sideOf: SideOf, op: KernelOp): CreatedLink | undef
   }
 };
 
-/** Carries out one op; throws `Refusal`, and then nothing was changed. `link.create` answers the new link. */
+/**
+ * Carries out one op; throws `Refusal`, and then nothing was changed, except by a `link.set` of several settings. `link.create`
+ * answers the new link.
+ */
 export const applyOp = (world: SimWorld, sideOf: SideOf, op: KernelOp): CreatedLink | undefined => {
-  const answer = run(world, sideOf, op);
-  settle(world);
-  return answer;
+  try {
+    return run(world, sideOf, op);
+  } finally {
+    settle(world);
+  }
 };

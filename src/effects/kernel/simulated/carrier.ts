@@ -8,12 +8,22 @@ const hasCarrier = (link: SimLink): boolean => {
   return true;
 };
 
+/**
+ * Why a veth has no carrier. The kernel looks for the link below by the peer's index, but in the veth's own namespace, where
+ * a stranger may have it or nobody (default_operstate, net/core/link_watch.c).
+ */
+const withoutCarrier = (link: SimLink): string => {
+  const below = link.kind === "veth" && link.peer !== null && link.peer.index !== link.index
+    ? [...link.netns.links.values()].find(({ index }) => index === link.peer?.index)
+    : undefined;
+  return below === undefined || (hasCarrier(below) && (below.kind !== "veth" || below.up)) ? "down" : "lowerlayerdown";
+};
+
 /** What RTM_NEWLINK says in IFLA_OPERSTATE. */
 export const operStateOf = (link: SimLink): string => {
   if (!link.up) return "down";
   if (link.kind === null || (link.kind === "bridge" && !link.portsCounted)) return "unknown";
-  if (hasCarrier(link)) return "up";
-  return link.kind === "veth" ? "lowerlayerdown" : "down";
+  return hasCarrier(link) ? "up" : withoutCarrier(link);
 };
 
 /** Whether protocols may start: `netif_oper_up` of the kernel. */

@@ -50,13 +50,14 @@ export const startIpv6 = (link: SimLink): void => {
   connect(link, made);
 };
 
-/** Takes all IPv6 addresses and routes from a link. */
+/** Takes all IPv6 addresses, neighbours and routes from a link. */
 export const stopIpv6 = (link: SimLink): void => {
   link.ipv6Started = false;
   for (const address of link.addresses.filter(({ family }) => family === 6)) {
     link.addresses = link.addresses.filter((other) => other !== address);
     disconnect(link, address);
   }
+  for (const ip of [...link.neighbours.keys()]) if (ip.includes(":")) link.neighbours.delete(ip);
   link.netns.routes = link.netns.routes.filter((route) => route.link !== link || route.family !== 6);
 };
 

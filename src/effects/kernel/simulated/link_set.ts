@@ -42,9 +42,12 @@ export const applyMtu = (link: SimLink, mtu: number): void => {
   if (link.master !== null) followPorts(link.master);
 };
 
-const setMac = (bridge: SimLink, mac: string): void => {
-  if (bridge.mac !== mac) bridge.portsCounted = true;
-  bridge.mac = mac;
+/** With the MAC its neighbours go, permanent ones too (NETDEV_CHANGEADDR in net/ipv4/arp.c and net/ipv6/ndisc.c). */
+const setMac = (link: SimLink, mac: string): void => {
+  if (link.mac === mac) return;
+  link.portsCounted = true;
+  link.mac = mac;
+  link.neighbours.clear();
 };
 
 /** What a bridge takes over from its ports (br_stp_recalculate_bridge_id, br_mtu_auto_adjust of net/bridge). */
@@ -117,30 +120,40 @@ export const applyUp = (link: SimLink, up: boolean): void => {
   else sleep(link);
 };
 
-const checkSettings = (link: SimLink, set: LinkSettings, master: SimLink | null): void => {
-  if (set.mtu !== undefined) checkMtu(set.mtu, link.kind);
-  if (set.mac !== undefined) checkMac(set.mac);
-  if (master !== null) checkMaster(link, master);
+const chooseMac = (link: SimLink, mac: string): void => {
+  link.macChosen = true;
+  setMac(link, mac);
+  // Also where it is the MAC that the link has.
+  link.neighbours.clear();
+  if (link.master !== null) followPorts(link.master);
 };
 
-/** Applies settings, in the order in which the kernel does; checks all of them first. */
+/** A port has left its bridge when another refuses it (do_set_master, net/core/rtnetlink.c). */
+const changeMaster = (link: SimLink, master: SimLink | null): void => {
+  if (link.master === master) return;
+  applyMaster(link, null);
+  if (master === null) return;
+  checkMaster(link, master);
+  applyMaster(link, master);
+};
+
+/**
+ * Applies settings one after another, in the order in which the kernel does (do_setlink, net/core/rtnetlink.c): what is
+ * refused leaves those before it in force. A missing master is found out before all of them.
+ */
 export const setLink = (link: SimLink, set: LinkSettings): void => {
   const master = typeof set.master === "string" ? link.netns.links.get(set.master) ?? refuse("ENODEV") : null;
-  checkSettings(link, set, master);
-  if (set.mac !== undefined) {
-    link.macChosen = true;
-    setMac(link, checkMac(set.mac));
-    if (link.master !== null) followPorts(link.master);
-  }
+  if (set.mac !== undefined) chooseMac(link, checkMac(set.mac));
   if (set.mtu !== undefined) {
+    checkMtu(set.mtu, link.kind);
     link.mtuChosen = true;
     applyMtu(link, set.mtu);
   }
-  if (set.master !== undefined) applyMaster(link, master);
-  if (set.txQueueLen !== undefined) link.txQueueLen = set.txQueueLen;
   if (set.promisc !== undefined) link.promisc = set.promisc;
   if (set.allmulti !== undefined) link.allmulti = set.allmulti;
   if (set.up !== undefined) applyUp(link, set.up);
+  if (set.master !== undefined) changeMaster(link, master);
+  if (set.txQueueLen !== undefined) link.txQueueLen = set.txQueueLen;
 };
 
 /** Sets flags of a bridge port; EOPNOTSUPP for a link that is none. */

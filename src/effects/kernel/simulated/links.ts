@@ -51,19 +51,21 @@ const makeBridge = (world: SimWorld, op: Create, netns: SimNetns, vlanFiltering:
   return bridge;
 };
 
+/** A veth's driver refuses the MTU of either end before the names are looked at, a bridge's device after. */
 const checkCreate = (world: SimWorld, op: Create, near: SimNetns, far: SimNetns): void => {
-  checkName(near, op.name);
-  optional(op.mtu, (mtu) => checkMtu(mtu, op.link.kind));
   optional(op.mac, checkMac);
   if (isVeth(op)) {
     const { peer } = op.link;
-    if (far === near && peer.name === op.name) refuse("EEXIST");
-    checkName(far, peer.name);
-    optional(peer.mtu, (mtu) => checkMtu(mtu, "veth"));
+    for (const mtu of [op.mtu, peer.mtu]) optional(mtu, (bytes) => checkMtu(bytes, "veth"));
     optional(peer.mac, checkMac);
-  } else if (op.link.kind === "bridge" && op.link.vlanFiltering === true && !world.facts.vlanFiltering) {
-    refuse("EOPNOTSUPP");
+    checkName(near, op.name);
+    if (far === near && peer.name === op.name) refuse("EEXIST");
+    return checkName(far, peer.name);
   }
+  checkName(near, op.name);
+  optional(op.mtu, (mtu) => checkMtu(mtu, "bridge"));
+  const filters = op.link.kind === "bridge" && op.link.vlanFiltering === true;
+  if (filters && !world.facts.vlanFiltering) refuse("EOPNOTSUPP");
 };
 
 /** Makes a link, and the other end of a veth pair in its own namespace. EEXIST when either name is taken. */

@@ -11,7 +11,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Refuses the op that is being carried out. Nothing may have been changed before. */
+/** Refuses the op that is being carried out. Nothing may have been changed before, except by `link.set`. */
 export const refuse = (errno: string, extack?: string): never => {
   throw new Refusal(errno, extack);
 };

@@ -27,11 +27,12 @@ export const linkTowards = (netns: SimNetns, ip: string): SimLink | null => {
   return best(netns.routes.filter(({ table }) => table === MAIN_TABLE), text)?.link ?? null;
 };
 
-/** The gateway must be on a network of the link itself: ENETUNREACH. */
+/** The gateway must be on a network of the link itself, nearer than the destination (its scope): ENETUNREACH. */
 const checkGateway4 = (link: SimLink, op: Of<"route.add">, gw: string): void => {
   if (link.addresses.some(({ ip }) => ip === gw)) return;
+  const scope = Math.max(SCOPE_LINK, (op.scope ?? 0) + 1);
   const near = link.netns.routes.filter((route) =>
-    route.link === link && route.scope >= SCOPE_LINK && (route.table === MAIN_TABLE || route.table === op.table)
+    route.link === link && route.scope >= scope && (route.table === MAIN_TABLE || route.table === op.table)
   );
   if (best(near, gw) === null) refuse("ENETUNREACH", "Nexthop has invalid gateway");
 };
@@ -48,7 +49,6 @@ const checkGateway6 = (link: SimLink, op: Of<"route.add">, gw: string): void => 
 };
 
 const checkLink = (link: SimLink, family: 4 | 6): void => {
-  if (family === 6 && !hasIpv6(link)) refuse("ENODEV");
   if (family === 6 && ipv6Disabled(link)) refuse("EACCES", "IPv6 is disabled on nexthop device");
   if (!link.up) refuse("ENETDOWN", family === 4 ? "Device for nexthop is not up" : "Nexthop device is not up");
 };
@@ -64,40 +64,57 @@ const destination = (dst: string): { readonly family: 4 | 6; readonly dst: strin
   return { family, dst: canonical };
 };
 
-/** Refused when the gateway cannot be reached, the link is down, or the destination is there with the same metric: EEXIST. */
+const sameDestination = (a: SimRoute, b: SimRoute): boolean =>
+  a.dst === b.dst && a.metric === b.metric && a.table === b.table;
+
+/**
+ * Whether the kernel takes both for one route: of IPv4 by everything (fib_find_info, net/ipv4/fib_semantics.c), so that one
+ * destination can have several; of IPv6 by destination, metric and next hop (fib6_add_rt2node, net/ipv6/ip6_fib.c).
+ */
+const isSame = (a: SimRoute, b: SimRoute): boolean =>
+  sameDestination(a, b) && a.link === b.link && a.gw === b.gw &&
+  (a.family === 6 ||
+    (a.scope === b.scope && a.mtu === b.mtu && a.advmss === b.advmss && a.connected === b.connected));
+
+/** The newest route of an IPv4 destination comes first, of an IPv6 one last. */
+const insert = (routes: SimRoute[], route: SimRoute): void => {
+  const first = route.family === 4 ? routes.findIndex((other) => sameDestination(other, route)) : -1;
+  routes.splice(first < 0 ? routes.length : first, 0, route);
+};
+
+/** Refused when the gateway cannot be reached, the link is down, or the same route is there: EEXIST. */
 export const addRoute = (link: SimLink, op: Of<"route.add">): void => {
   const { family, dst } = destination(op.dst);
   const gw = op.gw === undefined ? null : canonicalIp(op.gw);
   if (gw !== null && parseIp(gw)?.family !== family) refuse("EINVAL");
+  if (family === 6 && !hasIpv6(link)) refuse("ENODEV");
   if (gw !== null) (family === 4 ? checkGateway4 : checkGateway6)(link, op, gw);
   checkLink(link, family);
-  const metric = metricOf(op);
-  const table = op.table ?? MAIN_TABLE;
-  const { routes } = link.netns;
-  const taken = routes.some((route) => route.dst === dst && route.metric === metric && route.table === table);
-  if (taken) refuse("EEXIST");
-  routes.push({
+  const route: SimRoute = {
     family,
     dst,
     gw,
     link,
-    metric,
-    table,
+    metric: metricOf(op),
+    table: op.table ?? MAIN_TABLE,
     scope: family === 4 ? op.scope ?? 0 : 0,
     mtu: op.mtu ?? null,
     advmss: op.advmss ?? null,
     connected: false,
-  });
+  };
+  if (link.netns.routes.some((other) => isSame(other, route))) refuse("EEXIST");
+  insert(link.netns.routes, route);
 };
 
-/** ESRCH when there is no such route. A gateway or metric that is not given matches any. */
+/** Removes exactly the route that `route.add` with the same keys made; ESRCH when it is not there. */
 export const removeRoute = (link: SimLink, op: Of<"route.remove">): void => {
-  const { dst } = destination(op.dst);
+  const { family, dst } = destination(op.dst);
+  const gw = op.gw === undefined ? null : canonicalIp(op.gw);
   const found =
     link.netns.routes.find((route) =>
-      route.link === link && route.dst === dst && route.table === (op.table ?? MAIN_TABLE) &&
-      (op.gw === undefined || (route.gw !== null && sameIp(route.gw, op.gw))) &&
-      (op.metric === undefined || op.metric === 0 || route.metric === op.metric)
+      !route.connected && route.link === link && route.dst === dst && route.gw === gw &&
+      route.metric === metricOf(op) && route.table === (op.table ?? MAIN_TABLE) &&
+      (family === 6 || route.scope === (op.scope ?? 0))
     ) ?? refuse("ESRCH");
   link.netns.routes = link.netns.routes.filter((route) => route !== found);
 };

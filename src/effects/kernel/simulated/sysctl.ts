@@ -2,7 +2,7 @@
 import { startIpv6, stopIpv6 } from "./ipv6.ts";
 import { refuse } from "./refusal.ts";
 import type { SimLink, SimNetns } from "./state.ts";
-import { parseKey, type SysctlKey } from "./sysctl_defaults.ts";
+import { fits, isFolder, parseKey, type SysctlKey } from "./sysctl_defaults.ts";
 import { hasIpv6 } from "./ipv6_state.ts";
 
 /** Where the value of a key is kept, or null when the key belongs to a link that is not there. */
@@ -20,12 +20,22 @@ export const readSysctl = (netns: SimNetns, key: string): string | null => {
   return parsed === null || place === null ? null : place.values.get(place.name) ?? parsed.fallback;
 };
 
-/** The value as the kernel shows it: numbers in decimal, several of them with tabs between. */
-const normalise = (value: string, fallback: string): string => {
-  const words = value.trim().split(/\s+/);
-  const count = fallback.split("\t").length;
-  if (words.length !== count || words.some((word) => !/^[+-]?\d+$/.test(word))) refuse("EINVAL");
-  return words.map((word) => String(Number(word))).join("\t");
+/** One number, in decimal, octal or hexadecimal as in C (strtoul_lenient, kernel/sysctl.c). */
+const parseNumber = (word: string, leaf: string): number => {
+  const [, sign, hex, octal, decimal] = /^(-?)(?:0x([0-9a-f]+)|0([0-7]+)|(\d+))$/i.exec(word) ?? [];
+  if (sign === undefined || (decimal !== undefined && /^0\d/.test(decimal))) return refuse("EINVAL");
+  const size = hex !== undefined ? parseInt(hex, 16) : octal !== undefined ? parseInt(octal, 8) : Number(decimal);
+  const value = sign === "-" && size !== 0 ? -size : size;
+  return fits(leaf, value) ? value : refuse("EINVAL");
+};
+
+/** The value as the kernel shows it: in decimal, with tabs between. What is not given stays, what is too much is ignored. */
+const normalise = (value: string, leaf: string, current: string): string => {
+  const words = value.trim() === "" ? [] : value.trim().split(/\s+/);
+  return current.split("\t").map((old, at) => {
+    const word = words[at];
+    return word === undefined ? old : String(parseNumber(word, leaf));
+  }).join("\t");
 };
 
 const store = (netns: SimNetns, key: string, value: string): void => {
@@ -56,13 +66,27 @@ const spread = (netns: SimNetns, { link, leaf }: SysctlKey, value: string): void
   }
 };
 
-/** Writes a key. ENOENT when there is no such key, EINVAL when the value is no number. */
+/** Why there is no such key: the path leads out of /proc/sys, to a folder, through a key, or nowhere. */
+const whyMissing = (netns: SimNetns, key: string): string => {
+  const parts = key.split("/");
+  if (parts.some((part) => part === "" || part === "." || part === "..")) return "EINVAL";
+  if (isFolder(key, netns.links.keys())) return "EISDIR";
+  const above = parts.map((_, at) => parts.slice(0, at).join("/"));
+  return above.some((path) => readSysctl(netns, path) !== null) ? "ENOTDIR" : "ENOENT";
+};
+
+/**
+ * Writes a key. ENOENT when there is no such key, EISDIR when it is a folder, EINVAL when the value is no number or not one
+ * that the key takes.
+ */
 export const writeSysctl = (netns: SimNetns, key: string, value: string): void => {
   const parsed = parseKey(key);
-  if (parsed === null || placeOf(netns, key, parsed) === null) return refuse("ENOENT");
-  const written = normalise(value, parsed.fallback);
+  const current = readSysctl(netns, key);
+  if (parsed === null || current === null) return refuse(whyMissing(netns, key));
+  const written = normalise(value, parsed.leaf, current);
   store(netns, key, written);
-  spread(netns, parsed, written);
+  // The kernel compares before it copies forwarding of IPv4 (devinet_sysctl_forward), and then only.
+  if (written !== current || parsed.leaf.startsWith("ipv6/")) spread(netns, parsed, written);
   if (parsed.leaf !== "ipv6/conf/disable_ipv6") return;
   for (const link of linksOf(netns, parsed.link)) {
     if (written === "0") startIpv6(link);

@@ -3,6 +3,9 @@
  * Documentation/networking/ip-sysctl.rst). Enough of them for plugins and tests; a key that is not here does not exist.
  */
 
+/** INT_MAX (linux/limits.h). */
+const INT_MAX = 2_147_483_647;
+
 /** Keys that belong to no link. */
 const GLOBAL: Readonly<Record<string, string>> = {
   "net/core/somaxconn": "4096",
@@ -65,6 +68,31 @@ const PER_LINK: Readonly<Record<string, string>> = {
   "ipv6/conf/proxy_ndp": "0",
   "ipv6/neigh/gc_stale_time": "60",
   "ipv6/neigh/ucast_solicit": "3",
+};
+
+/** Smallest and largest value of keys that do not take every int (ipv4_table, addrconf_sysctl, netns_core_table). */
+const LIMITS: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  "net/core/somaxconn": [0, INT_MAX],
+  "net/ipv4/ip_default_ttl": [1, 255],
+  "net/ipv4/tcp_rmem": [1, INT_MAX],
+  "net/ipv4/tcp_wmem": [1, INT_MAX],
+  "ipv6/conf/addr_gen_mode": [0, 3],
+  "ipv6/conf/hop_limit": [1, 255],
+};
+
+/** Whether a number fits the key that is stored under `leaf`. */
+export const fits = (leaf: string, value: number): boolean => {
+  const [least, most] = LIMITS[leaf] ?? [-INT_MAX - 1, INT_MAX];
+  return least <= value && value <= most;
+};
+
+/** Whether the path is a folder of keys, with these links. */
+export const isFolder = (path: string, links: Iterable<string>): boolean => {
+  const names = ["all", "default", ...links];
+  const perLink = Object.keys(PER_LINK).map((leaf) => leaf.split("/")).flatMap(([family, folder]) =>
+    names.map((name) => `net/${family}/${folder}/${name}/`)
+  );
+  return [...Object.keys(GLOBAL), ...perLink].some((key) => key.startsWith(`${path}/`));
 };
 
 /** A key in parts; `link` is null for a key that belongs to no link, `all` and `default` count as links. */
