@@ -46,7 +46,7 @@ fidelity("a batch is carried out as a whole or not at all", [
   ],
   element("nothing was added", hostPort(8080, "10.1.0.5", 80)),
   ["no commands", batch()],
-]);
+], "nf_tables");
 
 fidelity("elements are added once, and removed while they are ours", [
   ["the table", batch(...demoTable)],
@@ -108,7 +108,7 @@ fidelity("elements are added once, and removed while they are ours", [
   ],
   ["a comment that is too long", batch({ add: "element", ...hostPort(9, "10.1.0.5", 9, "é".repeat(200)) })],
   element("it is cut", hostPort(9, "10.1.0.5", 9)),
-]);
+], "nf_tables");
 
 fidelity("verdict maps send to chains that are there", [
   ["the table", batch(...demoTable)],
@@ -138,7 +138,7 @@ fidelity("verdict maps send to chains that are there", [
       value: { verdict: "accept" },
     }),
   ],
-]);
+], "nf_tables");
 
 fidelity("sets of names, MAC addresses and IPv6 addresses hold what was put in", [
   [
@@ -195,7 +195,7 @@ fidelity("sets of names, MAC addresses and IPv6 addresses hold what was put in",
       key: [{ ifName: "veth0" }, { ip: "10.1.0.5" }],
     }),
   ],
-]);
+], "nf_tables");
 
 fidelity("connections that are not there are forgotten without complaint", [
   ["all of a port", { op: "conntrack.flush", on: "host", family: 4, protocol: "udp", port: 53 }],
@@ -207,4 +207,4 @@ fidelity("connections that are not there are forgotten without complaint", [
     port: 53,
     address: "fd00:1::1",
   }],
-]);
+], "nf_tables");

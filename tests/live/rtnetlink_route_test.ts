@@ -96,6 +96,22 @@ Deno.test({ name: "a route is removed only as it was asked for: gateway and metr
   assert.equal(ip(t.containerNs, "route show default").length, 1);
 });
 
+Deno.test({ name: "removing a route never takes a stranger's with another metric, or with a gateway", ignore }, () => {
+  using t = newPair();
+  bringUp(t);
+  const at = { on: "container", link: "eth0" } as const;
+  t.apply({ op: "address.add", ...at, address: "fd00:1::5/64", noDad: true });
+  const theirs = { gw: "fd00:1::1", metric: 5 }, ours = { gw: "fd00:1::1" };
+  for (const route of [theirs, ours]) t.apply({ op: "route.add", ...at, dst: "fd00:9::/64", ...route });
+  t.apply({ op: "route.remove", ...at, dst: "fd00:9::/64", ...ours });
+  const metrics = ip(t.containerNs, "-6 route show fd00:9::/64").map(({ metric }) => metric);
+  assert.deepEqual(metrics, [5]);
+  for (const route of [{}, { gw: "fd00:1::1" }]) t.apply({ op: "route.add", ...at, dst: "fd00:8::/64", ...route });
+  const refusal = t.refused({ op: "route.remove", ...at, dst: "fd00:8::/64" });
+  assert.equal(refusal.errno, "EBUSY");
+  assert.match(refusal.message, /a route via fd00:1::1 would go instead/);
+});
+
 Deno.test({ name: "one destination can have two gateways, exactly the same route is refused", ignore }, () => {
   using t = newPair();
   bringUp(t);

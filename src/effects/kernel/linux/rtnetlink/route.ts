@@ -65,21 +65,28 @@ export function addRoute(socket: NetlinkSocket, op: RouteOp): void {
   socket.request({ type: RTM.NEWROUTE, flags: NLM_F_CREATE, body: encodeRoute(op, index) });
 }
 
-/** The kernel takes a missing gateway or metric for "any": only a route that is there as asked for may be removed. */
-function isThere(socket: NetlinkSocket, op: RouteOp, oif: number): boolean {
+/** The gateways of the routes that differ from this one in nothing else; null stands for none. */
+function gatewaysBeside(socket: NetlinkSocket, op: RouteOp, oif: number): readonly (string | null)[] {
   const { family } = toCidr(op.dst).ip;
   const dst = formatCidr(networkOf(op.dst));
-  const gw = op.gw === undefined ? null : formatIp(op.gw);
   const metric = metricOf(op);
   return indexedRoutes(socket, family, op.table ?? MAIN_TABLE)
-    .some((route) => route.dst === dst && route.gw === gw && route.oif === oif && route.metric === metric);
+    .filter((route) => route.dst === dst && route.oif === oif && route.metric === metric)
+    .map(({ gw }) => gw);
 }
 
-/** Removes exactly this route; ESRCH when it is not there. Throws `NetlinkFailure`. */
+/**
+ * Removes exactly this route; ESRCH when it is not there. The kernel takes a missing gateway or metric for "any", so a
+ * route without a gateway that has one with a gateway beside it cannot be named: EBUSY. Throws `NetlinkFailure`.
+ */
 export function removeRoute(socket: NetlinkSocket, op: RouteOp): void {
   const { index } = requireLink(socket, op.link);
-  if (!isThere(socket, op, index)) throw new NetlinkFailure("ESRCH", "there is no such route");
-  socket.request({ type: RTM.DELROUTE, body: encodeRoute(op, index) });
+  const gw = op.gw === undefined ? null : formatIp(op.gw);
+  const found = gatewaysBeside(socket, op, index);
+  if (!found.includes(gw)) throw new NetlinkFailure("ESRCH", "there is no such route");
+  const other = gw === null ? found.find((gateway) => gateway !== null) : undefined;
+  if (other !== undefined) throw new NetlinkFailure("EBUSY", `a route via ${other} would go instead`);
+  socket.request({ type: RTM.DELROUTE, body: encodeRoute({ ...op, metric: metricOf(op) }, index) });
 }
 
 function indexedRoutes(socket: NetlinkSocket, family: Family, table?: number): readonly IndexedRoute[] {
