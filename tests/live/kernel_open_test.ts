@@ -30,12 +30,13 @@ Deno.test({ name: "a missing path is refused as missing, also below a file", ign
 });
 
 Deno.test(
-  { name: "a plain file, a directory and a namespace of another kind are no network namespace", ignore },
+  { name: "a plain file, a directory, a socket and a namespace of another kind are no network namespace", ignore },
   () => {
     using host = newNetns();
     const file = Deno.makeTempFileSync();
+    using _listener = Deno.listen({ transport: "unix", path: `${file}.socket` });
     try {
-      for (const path of [file, "/proc", "/proc/self/ns/uts", "/dev/null"]) {
+      for (const path of [file, "/proc", `${file}.socket`, "/proc/self/ns/uts", "/dev/null"]) {
         assert.equal(refusedNetns(host, { path, allowOwn: false }).reason, "not a namespace", path);
       }
     } finally {

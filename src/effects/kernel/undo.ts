@@ -45,10 +45,6 @@ export const createdLinks = (ops: Iterable<Op>): Set<string> => {
   return created;
 };
 
-/** Whether what the op changed outlives a reboot of the host: leases and other plugins' state do, the kernel's does not. */
-export const survivesReboot = (op: Op): boolean =>
-  op.op === "lease.reserve" || op.op === "lease.release" || op.op === "plugin.invoke";
-
 /** Whether the link is a container link that was there before this stream: the only kind whose changes are restored. */
 const isBorrowed = (on: Side, name: string, { created }: UndoContext): boolean =>
   on === "container" && !created.has(linkKey(on, name));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as Effect from "effect/Effect";
 import type { NftElement } from "../../../src/effects/kernel/nft.ts";
 import type { Op } from "../../../src/effects/kernel/op.ts";
-import { createdLinks, survivesReboot, undoFor } from "../../../src/effects/kernel/undo.ts";
+import { createdLinks, undoFor } from "../../../src/effects/kernel/undo.ts";
 import { newMachine, pair, up } from "../../support/machine.ts";
 
 const CREATED = new Set(["host/veth1", "container/eth0"]);
@@ -192,10 +192,4 @@ Deno.test("created links are both ends of pairs towards the container, and nothi
     up("container", "eth1"),
   ];
   assert.deepEqual(createdLinks(ops), CREATED);
-});
-
-Deno.test("leases and plugins' work survive a reboot, kernel state does not", () => {
-  assert.equal(survivesReboot({ op: "lease.release", pool: "/p", owner: OWNER }), true);
-  assert.equal(survivesReboot({ op: "plugin.invoke", plugin: "x", command: "DEL", config: {} }), true);
-  assert.equal(survivesReboot({ op: "link.delete", on: "host", name: "veth1" }), false);
 });

@@ -100,7 +100,9 @@ function refusal(path: string, error: SystemError): NetnsError {
   if (error.call === "open" && (error.errno === "ENOENT" || error.errno === "ENOTDIR")) {
     return new NetnsError({ path, reason: "missing" });
   }
-  if (error.call === "setns" && error.errno === "EINVAL") return new NetnsError({ path, reason: "not a namespace" });
+  // Sockets and devices without a driver cannot even be opened; other files can, but not be entered.
+  const isOther = error.call === "open" ? ["ENXIO", "ENODEV"].includes(error.errno) : error.errno === "EINVAL";
+  if (isOther) return new NetnsError({ path, reason: "not a namespace" });
   return new NetnsError({ path, reason: "unreadable", detail: error.message });
 }
 
