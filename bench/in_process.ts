@@ -10,7 +10,7 @@ import { newNetns } from "../tests/support/netns.ts";
 
 /** Attachments that are measured, and those before them that warm everything up. */
 const RUNS = 61;
-const WARM_UPS = 20;
+const WARM_UPS = 150;
 
 /** One row: medians in milliseconds; `baselineMs` is what the same kernel requests take when they are sent bare. */
 export interface InProcessRow {
