@@ -40,11 +40,15 @@ const bucketOf = (content: string): number => {
 /** Makes the folder of a census. */
 export const makeFolder = ({ folder }: Census): void => Deno.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
 
-/** Replaces a file at once: a reader, or a crash, finds the old content or the new. */
+/**
+ * Replaces a content by one write, filled up with blanks to the length of the old one: a process that is killed leaves
+ * the old content or the new. Making a file and renaming it would cost a disk more than all the rest of a reservation;
+ * what a power failure tears, or a full disk, is not trusted afterwards (see `boot`, and who calls `invalidate`).
+ */
 const write = (path: string, text: string): void => {
-  const temporary = `${path}.tmp`;
-  Deno.writeTextFileSync(temporary, text, { mode: FILE_MODE });
-  Deno.renameSync(temporary, path);
+  using file = Deno.openSync(path, { write: true, create: true, mode: FILE_MODE });
+  const bytes = new TextEncoder().encode(text.padEnd(file.statSync().size));
+  if (file.writeSync(bytes) < bytes.length) throw new Error(`"${path}" could not be written as a whole`);
 };
 
 /** All pointers there are: they are numbered from 0 without gaps, except where fewer sets are in use than `atLeast`. */
@@ -71,7 +75,7 @@ const setsIn = (state: string): number => {
 /** Whether no lease is missing in the census. */
 export const isCurrent = (census: Census): boolean => {
   const state = orAbsent(() => Deno.readTextFileSync(statePath(census)));
-  return state !== null && state === describe(census, readPointers(census.pool, setsIn(state)));
+  return state !== null && state.trimEnd() === describe(census, readPointers(census.pool, setsIn(state)));
 };
 
 /** Says that from now on the census is complete, with the pointers as they are; there are `sets` of them or more. */
@@ -88,7 +92,7 @@ const isEntry = (value: unknown): value is readonly [string, readonly string[]] 
 
 const readBucket = (census: Census, bucket: number): Entries => {
   const text = orAbsent(() => Deno.readTextFileSync(bucketPath(census, bucket)));
-  if (text === null) return new Map();
+  if (text === null || text === "") return new Map(); // empty: whoever made it died before it wrote
   const value: unknown = JSON.parse(text);
   if (!Array.isArray(value) || !value.every(isEntry)) throw new Error(`"${bucketPath(census, bucket)}" is damaged`);
   return new Map(value);
@@ -104,7 +108,12 @@ const change = (census: Census, content: string, by: (addresses: readonly string
   const addresses = by(entries.get(content) ?? []);
   if (addresses.length === 0) entries.delete(content);
   else entries.set(content, addresses);
-  write(bucketPath(census, bucket), JSON.stringify([...entries]));
+  try {
+    write(bucketPath(census, bucket), JSON.stringify([...entries]));
+  } catch (error) {
+    invalidate(census); // a full disk may have taken half of it
+    throw error;
+  }
 };
 
 /** Adds an entry. To be done before the lease is made, so that a crash in between leaves one too many, not one too few. */

@@ -56,3 +56,44 @@ Deno.test("a call of an ADD that fails leaves a reserved address or none, as the
     assert.deepEqual(await pool.held("b"), reserved ? ["10.1.0.3"] : [], `call ${at}`);
   }
 });
+
+/** Every write to an open file goes through this for as long as `run` runs. */
+const writing = async (write: (file: Deno.FsFile, bytes: Uint8Array) => number, run: () => Promise<unknown>) => {
+  const real = Deno.FsFile.prototype.writeSync;
+  Deno.FsFile.prototype.writeSync = function (bytes) {
+    Deno.FsFile.prototype.writeSync = real;
+    try {
+      return write(this, bytes);
+    } finally {
+      Deno.FsFile.prototype.writeSync = faulty;
+    }
+  };
+  const faulty = Deno.FsFile.prototype.writeSync;
+  try {
+    await run().catch(() => {});
+  } finally {
+    Deno.FsFile.prototype.writeSync = real;
+  }
+};
+
+const FAULTS: Record<string, (file: Deno.FsFile, bytes: Uint8Array) => number> = {
+  "nothing": () => {
+    throw osError("ENOSPC");
+  },
+  "half of it": (file, bytes) => file.writeSync(bytes.subarray(0, bytes.length >> 1)),
+};
+
+for (const [what, fault] of Object.entries(FAULTS)) {
+  Deno.test(`a disk that takes ${what} of the census loses no lease and no address`, async () => {
+    using pool = newPool();
+    await pool.reserve("a", SMALL);
+    await writing(fault, () => pool.reserve("b", SMALL));
+    await writing(fault, () => pool.release("b"));
+    await pool.release("b");
+    await assert.rejects(pool.reserve("a", SMALL), isDuplicate("10.1.0.2"));
+    assert.equal((await pool.reserve("c", SMALL))?.address, "10.1.0.3/16");
+    await pool.release("a");
+    await pool.release("c");
+    assert.deepEqual(Object.keys(filesOf(pool.pool)).filter((name) => name.startsWith("10.")), []);
+  });
+}
