@@ -5,34 +5,7 @@ import type { NftCommand, NftElement } from "../../src/effects/kernel/nft.ts";
 import { can, unless } from "../support/capabilities.ts";
 import { type Netns, newNetns } from "../support/netns.ts";
 import { at, demoTable, hasNfTables, hostPort, nftSocket } from "../support/nft_tables.ts";
-
-/** Starts to connect with the thread inside: the socket, once made, stays in that namespace. */
-function connect(ns: Netns, hostname: string, port: number): Promise<Deno.TcpConn> {
-  const [connection] = ns.run(() => [Deno.connect({ hostname, port })]);
-  return connection ?? Promise.reject(new Error("not started"));
-}
-
-/** Connects and returns the address the server saw. */
-async function dial(ns: Netns, hostname: string, port: number): Promise<string> {
-  using connection = await connect(ns, hostname, port);
-  return (await new Response(connection.readable).text()).replace("::ffff:", "");
-}
-
-/** Answers every connection with the address it came from. */
-function serve(ns: Netns, port: number): AsyncDisposable {
-  const listener = ns.run(() => Deno.listen({ hostname: "::", port }));
-  const served = (async () => {
-    for await (const connection of listener) {
-      await new Blob([connection.remoteAddr.hostname]).stream().pipeTo(connection.writable);
-    }
-  })();
-  return {
-    [Symbol.asyncDispose]: async () => {
-      listener.close();
-      await served;
-    },
-  };
-}
+import { dial, serve } from "../support/traffic.ts";
 
 /** A host with 192.0.2.1 towards `outside` (192.0.2.2), and a container 10.1.0.2 behind 10.1.0.1. Without DAD nothing waits. */
 function plug(host: Netns, container: Netns, outside: Netns): void {

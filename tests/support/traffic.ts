@@ -17,9 +17,26 @@ const connect = async (ns: Netns, hostname: string, port: number): Promise<Deno.
   }
 };
 
+/** A router that has just come up asks for IPv6 neighbours in vain until its own link-local address may be used. */
+const NEW_ROUTER_TRIES = 10;
+
+/** Whether the router, or this host, found no neighbour; every such answer takes as long as the kernel has asked. */
+const isUnreachable = (error: unknown): boolean => error instanceof Error && error.message.includes("os error 113");
+
+/** Connects; over IPv6 through a router that is still coming up, too. */
+const connectThroughRouter = async (ns: Netns, hostname: string, port: number): Promise<Deno.TcpConn> => {
+  for (let tries = hostname.includes(":") ? NEW_ROUTER_TRIES : 1;; tries--) {
+    try {
+      return await connect(ns, hostname, port);
+    } catch (error) {
+      if (tries === 1 || !isUnreachable(error)) throw error;
+    }
+  }
+};
+
 /** Connects and answers the address the server saw. */
 export const dial = async (ns: Netns, hostname: string, port: number): Promise<string> => {
-  using connection = await connect(ns, hostname, port);
+  using connection = await connectThroughRouter(ns, hostname, port);
   return (await new Response(connection.readable).text()).replace("::ffff:", "");
 };
 
