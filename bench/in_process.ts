@@ -7,6 +7,7 @@ import type { KernelOp, Op } from "../src/effects/kernel/op.ts";
 import type { NetworkList } from "../src/spec/network_list.ts";
 import { dbnetText } from "../tests/support/dbnet.ts";
 import { newNetns } from "../tests/support/netns.ts";
+import { median } from "./median.ts";
 
 /** Attachments that are measured, and those before them that warm everything up. */
 const RUNS = 61;
@@ -19,8 +20,6 @@ export interface InProcessRow {
   readonly baselineMs: number;
   readonly ratio: number;
 }
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 
 const isKernelOp = (op: Op): op is KernelOp => !op.op.startsWith("lease.") && op.op !== "plugin.invoke";
 

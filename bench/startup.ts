@@ -1,5 +1,6 @@
 /** What starting costs: a plugin's VERSION against a Deno that runs an empty script. */
 import { builtBin } from "../tests/support/built.ts";
+import { median } from "./median.ts";
 
 /** Runs of each command. Odd, so that the median is one of them. */
 const RUNS = 41;
@@ -15,8 +16,6 @@ export interface StartupRow {
   /** `deno run` of an empty script. */
   readonly baselineMs: number;
 }
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 
 /** How long one process takes, in milliseconds. */
 const time = (command: Deno.Command): number => {

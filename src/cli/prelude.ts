@@ -6,13 +6,5 @@
  * does not boot it; reading it would. `node:` modules still work.
  */
 
-/** Frames of a stack trace, V8's default. */
-const STACK_FRAMES = 10;
-
 Object.assign(globalThis, { process: undefined });
 Error.stackTraceLimit = 0;
-
-/** Gives errors their stack back, once everything is loaded. */
-export const restoreStacks = (): void => {
-  Error.stackTraceLimit = STACK_FRAMES;
-};

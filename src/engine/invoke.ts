@@ -8,7 +8,7 @@ import type { EventStore } from "../effects/log/store.ts";
 import type { Origin } from "../effects/origin.ts";
 import type { Files } from "../effects/files.ts";
 import { CniCode, type CniFailure, type Refused } from "../spec/failure.ts";
-import { isJsonObject, type Json } from "../spec/json.ts";
+import { isJsonObject, jsonOf } from "../spec/json.ts";
 import { parseResult } from "../spec/parse_result.ts";
 import { DEFAULT_VERSION } from "../spec/released_versions.ts";
 import type { CniResult } from "../spec/result.ts";
@@ -99,7 +99,7 @@ const runForeign = Effect.fnUntraced(function* (file: string, invocation: Invoca
     return yield* new DelegateError({ ...invocation, failure: failureOfForeign(invocation, finished) });
   }
   if (invocation.command !== "ADD") return null;
-  const printed = parseJson(finished.stdout);
+  const printed = jsonOf(finished.stdout);
   if (printed === undefined) {
     const msg = `Cannot read the result of plugin "${invocation.plugin}": it is not JSON: ${excerpt(finished.stdout)}`;
     return yield* new DelegateError({ ...invocation, failure: { code: CniCode.DECODING_FAILURE, msg } });
@@ -107,20 +107,12 @@ const runForeign = Effect.fnUntraced(function* (file: string, invocation: Invoca
   return yield* parseResult(printed, versionOf(invocation));
 });
 
-const parseJson = (text: string): Json | undefined => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-};
-
 /** The first 200 characters: enough to recognise what a foreign plugin printed. */
 const excerpt = (text: string): string => JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
 
 /** The error object a foreign plugin printed; where it printed none, what is known of its end. */
 function failureOfForeign({ plugin, command }: Invocation, { code, signal, stdout, stderr }: Finished): CniFailure {
-  const printed = parseJson(stdout);
+  const printed = jsonOf(stdout);
   if (isJsonObject(printed) && typeof printed.code === "number" && typeof printed.msg === "string") {
     const { details } = printed;
     return { code: printed.code, msg: printed.msg, ...(typeof details === "string" && details ? { details } : {}) };

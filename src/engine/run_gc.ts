@@ -1,21 +1,15 @@
 /** GC: DEL for every stream of a plugin on a network whose attachment is no longer valid. */
 import * as Effect from "effect/Effect";
 import { EventStore } from "../effects/log/store.ts";
-import { isJsonObject, type JsonObject } from "../spec/json.ts";
+import type { JsonObject } from "../spec/json.ts";
 import { foldLegal } from "../machines/evolve.ts";
 import type { AttachmentKey, StreamId } from "../spec/key.ts";
+import { readAttachments } from "../spec/request_config.ts";
 import type { Command, Services } from "./command.ts";
 import { combine, CommandFailed, toCniFailure } from "./failure.ts";
 import type { Plugin } from "./plugin.ts";
 import { runCommand } from "./run_command.ts";
 import { typeOf } from "./slot.ts";
-
-/** `cni.dev/valid-attachments`, or its older name; a missing key, null and an empty list all mean that nothing is valid. */
-function validAttachments(raw: JsonObject): ReadonlySet<string> {
-  const list = raw["cni.dev/valid-attachments"] ?? raw["cni.dev/attachments"];
-  const entries = Array.isArray(list) ? list.filter(isJsonObject) : [];
-  return new Set(entries.map(({ containerID, ifname }) => `${containerID}/${ifname}`));
-}
 
 /** Removes what the plugin made for attachments that are not in the list (CNI spec 1.1.0, section 2, "GC"). */
 export const runGc = <C>(
@@ -24,12 +18,12 @@ export const runGc = <C>(
 ): Effect.Effect<void, CommandFailed, Services> =>
   Effect.gen(function* () {
     const network = String(request.raw.name ?? "");
-    const valid = validAttachments(request.raw);
     const store = yield* EventStore;
-    const streams = yield* Effect.mapError(
-      store.list({ network }),
+    const [attachments, streams] = yield* Effect.mapError(
+      Effect.all([readAttachments(request.raw), store.list({ network })]),
       (error) => new CommandFailed({ failure: toCniFailure(error) }),
     );
+    const valid = new Set(attachments.map(({ containerId, ifName }) => `${containerId}/${ifName}`));
     const dead = streams.filter((id) =>
       typeOf(id.slot) === plugin.type && !valid.has(`${id.containerId}/${id.ifName}`)
     );

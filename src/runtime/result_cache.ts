@@ -3,8 +3,9 @@
  */
 import * as Effect from "effect/Effect";
 import { type FileError, Files } from "../effects/files.ts";
-import { isJsonObject, type Json, type JsonObject } from "../spec/json.ts";
+import { isJsonObject, type JsonObject, jsonOf } from "../spec/json.ts";
 import type { AttachmentKey } from "../spec/key.ts";
+import { cacheFileName } from "../spec/names.ts";
 import { parseResult } from "../spec/parse_result.ts";
 import { renderResult } from "../spec/render_result.ts";
 import type { CniResult } from "../spec/result.ts";
@@ -25,7 +26,7 @@ export interface CachedAttachment {
 
 /** `<cacheDir>/results/<network>-<containerId>-<ifName>`. */
 export const cachePath = (cacheDir: string, { network, containerId, ifName }: AttachmentKey): string =>
-  `${cacheDir}/results/${network}-${containerId}-${ifName}`;
+  `${cacheDir}/results/${cacheFileName(network, containerId, ifName)}`;
 
 /** Writes the cache entry of a successful ADD. */
 export const writeCache = (
@@ -61,7 +62,7 @@ export const readCachedResult = (
   Effect.gen(function* () {
     const files = yield* Files;
     const text = yield* files.read(cachePath(cacheDir, key));
-    const cached = text === null ? undefined : parseJson(text);
+    const cached = text === null ? undefined : jsonOf(text);
     if (!isJsonObject(cached)) return null;
     const raw = cached.kind === "cniCacheV1" ? cached.result : cached;
     return raw === undefined ? null : yield* parseResult(raw, cniVersion);
@@ -70,11 +71,3 @@ export const readCachedResult = (
 /** Removes the entry; absent is fine. */
 export const removeCache = (cacheDir: string, key: AttachmentKey): Effect.Effect<void, FileError, Files> =>
   Effect.flatMap(Files, (files) => files.remove(cachePath(cacheDir, key)));
-
-function parseJson(text: string): Json | undefined {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

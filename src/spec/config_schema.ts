@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema";
 import * as SchemaGetter from "effect/SchemaGetter";
 import * as SchemaIssue from "effect/SchemaIssue";
 import { canonicalCidr, canonicalIp } from "./cidr.ts";
-import { parseLinkMac, parseMac } from "./mac.ts";
+import { parseLinkMac } from "./mac.ts";
 
 /** What a text is read with: null refuses it, with `expected` saying what would be right. */
 type Read = (text: string) => string | null;
@@ -52,14 +52,8 @@ const MAC = "an Ethernet address, such as 02:00:00:00:00:01";
 /** `10.1.2.3/16`: host bits are kept. */
 export const CidrString = text(canonicalCidr, CIDR);
 
-/** `10.1.2.3` or `fd00::1`. */
-export const IpString = text(canonicalIp, IP);
-
 /** An address that may have a prefix, as capability `ips` has it. */
 export const IpOrCidrString = text(canonicalIpOrCidr, `${IP} or 10.1.0.1/16`);
-
-/** An Ethernet address in any of its forms. */
-export const MacString = text(parseMac, MAC);
 
 /** A key with an address; absent and empty both mean unset, and come out absent. */
 export const OptionalIp = optionalText(canonicalIp, IP);
@@ -127,6 +121,3 @@ export const RangeConfig = Schema.Struct({
 
 /** A range set: one address is given out per set. */
 export const RangeSetConfig = Schema.Array(RangeConfig);
-
-/** host-local's `ranges`, and the capability `ipRanges`. */
-export const RangeSetsConfig = Schema.Array(RangeSetConfig);

@@ -16,3 +16,12 @@ export interface JsonObject {
 /** Tells an object from `null`, arrays and scalars. */
 export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The value of a JSON text; undefined where it is none. */
+export function jsonOf(text: string): Json | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -105,8 +105,11 @@ const readAttachment = (value: Json, index: number): Effect.Effect<ValidAttachme
     );
 };
 
-/** Missing, null and empty mean the same: no attachment is valid. */
-function readAttachments(raw: JsonObject): Effect.Effect<readonly ValidAttachment[], Refused> {
+/**
+ * The attachments that a GC request says are valid. Missing, null and empty mean the same: none is. Refused (code 7) for
+ * entries that name no attachment: to pass them over would remove what is alive.
+ */
+export function readAttachments(raw: JsonObject): Effect.Effect<readonly ValidAttachment[], Refused> {
   const value = member(raw, VALID_ATTACHMENTS) ?? member(raw, OLD_VALID_ATTACHMENTS) ?? [];
   return Array.isArray(value) ? Effect.forEach(value as readonly Json[], readAttachment) : refuse(
     CniCode.INVALID_NETWORK_CONFIG,

@@ -6,11 +6,7 @@
 import * as Effect from "effect/Effect";
 import { CniCode, Refused } from "./failure.ts";
 import type { Json } from "./json.ts";
-import { DEFAULT_VERSION, LATEST, type SpecVersion, VERSIONS } from "./released_versions.ts";
-
-/** Whether a text is exactly a released version. */
-export const isSpecVersion = (version: string): version is SpecVersion =>
-  VERSIONS.some((released) => released === version);
+import { DEFAULT_VERSION, LATEST } from "./released_versions.ts";
 
 /** Major, minor and patch. */
 export type VersionParts = readonly [major: number, minor: number, patch: number];

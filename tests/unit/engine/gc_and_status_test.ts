@@ -56,6 +56,18 @@ Deno.test("GC removes what is not valid, of this network and this plugin only", 
   assert.deepEqual(holders(machine, "/leases/other"), IDS);
 });
 
+Deno.test("GC reads its list as Go does, in any case of the keys, and refuses entries that name no attachment", async () => {
+  const machine = await machineOf();
+  const listed = IDS.map((id) => ({ ContainerID: id, IfName: "eth0" }));
+  ok(await gc(machine, hostLocal, { ...IPAM, "cni.dev/valid-attachments": listed }));
+  assert.deepEqual(holders(machine, POOL), IDS, "what is alive stays");
+  for (const broken of [[{ containerID: "c1" }], ["c1"], { c1: "eth0" }]) {
+    const outcome = await gc(machine, hostLocal, { ...IPAM, "cni.dev/valid-attachments": broken });
+    assert.equal(outcome.ended === "failed" && outcome.failure.code, 7, JSON.stringify(broken));
+    assert.deepEqual(holders(machine, POOL), IDS);
+  }
+});
+
 Deno.test("GC of another plugin removes nothing of this one", async () => {
   const machine = await machineOf();
   ok(await gc(machine, bridge, { ...IPAM, type: "bridge", "cni.dev/valid-attachments": [] }));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as Effect from "effect/Effect";
 import type { Json } from "../../../src/spec/json.ts";
 import { VERSIONS } from "../../../src/spec/released_versions.ts";
-import { atLeast, isSpecVersion, parseVersion, selectVersion } from "../../../src/spec/version.ts";
+import { atLeast, parseVersion, selectVersion } from "../../../src/spec/version.ts";
 
 const select = (cniVersion?: Json, cniVersions?: Json) =>
   Effect.runSync(Effect.match(selectVersion(cniVersion, cniVersions), {
@@ -27,11 +27,6 @@ Deno.test("versions compare by number, not by text", () => {
   assert(!atLeast("nonsense", "0.1.0"));
   assert(!atLeast("1.0.0", "nonsense"));
   for (const [index, version] of VERSIONS.entries()) assert.equal(atLeast(version, "0.4.0"), index >= 4);
-});
-
-Deno.test("only the exact text of a released version is one", () => {
-  assert(isSpecVersion("1.1.0"));
-  assert(!isSpecVersion("1.1"));
 });
 
 Deno.test("a list selects the greatest version that is not above 1.1.0", () => {
