@@ -2,13 +2,13 @@
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
-import { type CreatedLink, Host } from "../effects/kernel/host.ts";
+import type { CreatedLink } from "../effects/kernel/host.ts";
 import type { InvokeOp, KernelOp, LeaseOp, Op } from "../effects/kernel/op.ts";
 import { createdLinks, undoFor } from "../effects/kernel/undo.ts";
-import { type Lease, Leases } from "../effects/leases/leases.ts";
+import type { Lease } from "../effects/leases/leases.ts";
 import type { CniResult } from "../spec/result.ts";
-import { type Call, Plugins } from "./delegate.ts";
-import { execute } from "./execute.ts";
+import type { Call } from "./delegate.ts";
+import { execute, hands } from "./execute.ts";
 import { failureOf } from "./failure.ts";
 import type { Journal } from "./journal.ts";
 import type { EffectError } from "./plugin.ts";
@@ -35,14 +35,13 @@ export const perform = <const O extends Op>(op: O): Effect.Effect<Answer<O>, Eff
 /** The acting half for one open stream; `undoOf` decides what takes an op back. */
 export const actFor = (call: Call, journal: Journal, undoOf: typeof undoFor = undoFor) =>
   Effect.gen(function* () {
-    const services = yield* Effect.context<Host | Leases | Plugins>();
-    const host = yield* Host;
+    const services = yield* hands;
     const act = Effect.fnUntraced(function* (op: Op) {
       const { stack, lastId } = journal.snapshot.context;
-      const undo = yield* undoOf(op, { view: host, created: createdLinks(stack.map((entry) => entry.op)) });
+      const undo = yield* undoOf(op, { view: services.host, created: createdLinks(stack.map((entry) => entry.op)) });
       const id = lastId + 1;
       yield* journal.record({ type: "effect.intended", id, op, undo });
-      const exit = yield* Effect.exit(Effect.provideContext(execute(call, journal.snapshot, op), services));
+      const exit = yield* Effect.exit(execute(services, call, journal.snapshot, op));
       if (Exit.isSuccess(exit)) {
         journal.note({ type: "effect.applied", id, ...(exit.value === undefined ? {} : { value: exit.value }) });
       } else {

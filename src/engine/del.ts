@@ -7,7 +7,7 @@ import type { Recorded } from "../machines/event.ts";
 import type { CniFailure } from "../spec/failure.ts";
 import { actFor } from "./act.ts";
 import { type Command, decodeRequest } from "./command.ts";
-import { execute } from "./execute.ts";
+import { execute, hands } from "./execute.ts";
 import { combine, CommandFailed, toCniFailure } from "./failure.ts";
 import type { Journal } from "./journal.ts";
 import { notice } from "./notice.ts";
@@ -88,9 +88,10 @@ const adoptedOps = <C>(plugin: Plugin<C>, command: Command) =>
 const performAll = (command: Command, journal: Journal, ops: readonly Op[]) =>
   Effect.gen(function* () {
     const act = yield* actFor(command, journal, () => Effect.succeed(null)); // to remove is to undo
+    const services = yield* hands;
     const failures: CniFailure[] = [];
     for (const op of ops) {
-      const done = op.op === "plugin.invoke" ? execute(command, journal.snapshot, op) : act.perform(op);
+      const done = op.op === "plugin.invoke" ? execute(services, command, journal.snapshot, op) : act.perform(op);
       const failure = yield* Effect.match(done, {
         onSuccess: () => null,
         onFailure: (error) => error._tag === "HostError" && ABSENT.has(error.errno) ? null : toCniFailure(error),

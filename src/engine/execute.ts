@@ -15,27 +15,41 @@ import type { EffectError } from "./plugin.ts";
 const isLeaseOp = (op: Op): op is LeaseOp => op.op === "lease.reserve" || op.op === "lease.release";
 const isInvokeOp = (op: Op): op is InvokeOp => op.op === "plugin.invoke";
 
+/** What carries ops out, one service for each kind. */
+export interface Hands {
+  readonly host: Host["Service"];
+  readonly leases: Leases["Service"];
+  readonly plugins: Plugins["Service"];
+}
+
+/** The services at hand. */
+export const hands: Effect.Effect<Hands, never, Host | Leases | Plugins> = Effect.gen(function* () {
+  return { host: yield* Host, leases: yield* Leases, plugins: yield* Plugins };
+});
+
 /** Carries out an op for the stream in this state, on behalf of a command. */
 export function execute(
+  { host, leases, plugins }: Hands,
   call: Call,
   snapshot: Snapshot,
   op: Op,
-): Effect.Effect<unknown, EffectError, Host | Leases | Plugins> {
-  if (isLeaseOp(op)) return Effect.flatMap(Leases, (leases) => leases.apply(op));
-  if (isInvokeOp(op)) return invoke(call, snapshot, op);
+): Effect.Effect<unknown, EffectError> {
+  if (isLeaseOp(op)) return leases.apply(op);
+  if (isInvokeOp(op)) return invoke(plugins, call, snapshot, op);
   const kernelOp: KernelOp = op;
-  return Effect.flatMap(Host, (host) => host.apply(kernelOp));
+  return host.apply(kernelOp);
 }
 
-const invoke = Effect.fnUntraced(function* (call: Call, { context }: Snapshot, op: InvokeOp) {
-  const plugins = yield* Plugins;
-  return yield* plugins.invoke({
-    ...(context.add === null ? call : callOf(call, context.add)),
-    plugin: op.plugin,
-    command: op.command,
-    config: op.command === "DEL" ? yield* withFinalResult(op.config, context.result) : op.config,
-  });
-});
+const invoke = Effect.fnUntraced(
+  function* (plugins: Plugins["Service"], call: Call, { context }: Snapshot, op: InvokeOp) {
+    return yield* plugins.invoke({
+      ...(context.add === null ? call : callOf(call, context.add)),
+      plugin: op.plugin,
+      command: op.command,
+      config: op.command === "DEL" ? yield* withFinalResult(op.config, context.result) : op.config,
+    });
+  },
+);
 
 /**
  * What is undone is undone as it was done, with what ADD was given; except that plugins may have moved since, so they are

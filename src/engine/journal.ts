@@ -47,31 +47,31 @@ export class Journal {
   readonly record = (event: AttachmentEvent): Effect.Effect<void, LogError> =>
     Effect.suspend(() => {
       const next = evolve(this.#snapshot, event);
-      return Effect.tap(this.#write([...this.#held, event]), () =>
-        Effect.sync(() => {
-          this.#snapshot = next;
-        }));
+      return this.#write([...this.#held, event], next);
     });
 
   /** Writes what was noted. */
   readonly flush: Effect.Effect<void, LogError> = Effect.suspend(() =>
-    this.#held.length === 0 ? Effect.void : this.#write(this.#held)
+    this.#held.length === 0 ? Effect.void : this.#write(this.#held, this.#snapshot)
   );
 
-  readonly #write = (events: readonly AttachmentEvent[]): Effect.Effect<void, LogError> => {
-    const written = this.#stream.corruption === null ? Effect.asVoid(this.#stream.append(events)) : Effect.void; // a damaged file is evidence: it is set aside, not written to
-    const done = Effect.tap(written, () =>
-      Effect.sync(() => {
-        this.#held = [];
-      }));
+  /** Writes, and only then moves to the state these events lead to. */
+  readonly #write = (events: readonly AttachmentEvent[], next: Snapshot): Effect.Effect<void, LogError> => {
+    const moved = () => {
+      this.#held = [];
+      this.#snapshot = next;
+    };
+    // A damaged file is evidence: it is set aside, not written to.
+    const done = this.#stream.corruption === null ? Effect.map(this.#stream.append(events), moved) : Effect.sync(moved);
     return this.#strictness === "needs the log"
       ? done
-      : Effect.catchTag(done, "LogError", (error) => this.#survive(error, events));
+      : Effect.catchTag(done, "LogError", (error) => this.#survive(error, events, next));
   };
 
-  readonly #survive = (error: LogError, events: readonly AttachmentEvent[]): Effect.Effect<void> =>
+  readonly #survive = (error: LogError, events: readonly AttachmentEvent[], next: Snapshot): Effect.Effect<void> =>
     Effect.suspend(() => {
       this.#held = [...events];
+      this.#snapshot = next;
       if (this.#said) return Effect.void;
       this.#said = true;
       return notice(`${error.message}; going on from memory`);

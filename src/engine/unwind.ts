@@ -4,7 +4,7 @@ import { ABSENT, Host, Kernel } from "../effects/kernel/host.ts";
 import { type Entry, residue } from "../machines/entry.ts";
 import type { CniFailure } from "../spec/failure.ts";
 import type { Call } from "./delegate.ts";
-import { execute } from "./execute.ts";
+import { execute, type Hands, hands } from "./execute.ts";
 import { toCniFailure } from "./failure.ts";
 import type { Journal } from "./journal.ts";
 import type { EffectError } from "./plugin.ts";
@@ -27,18 +27,19 @@ export const unwind = (call: Call, journal: Journal) =>
     const add = journal.snapshot.context.add;
     const opened = yield* Effect.result(kernel.open(add === null ? null : { recorded: add.netns }));
     if (opened._tag === "Failure") return [toCniFailure(opened.failure)];
+    const services = yield* Effect.provideService(hands, Host, opened.success);
     const failures: CniFailure[] = [];
     for (const entry of owed) {
-      const failure = yield* Effect.provideService(undoOne(call, journal, entry), Host, opened.success);
+      const failure = yield* undoOne(services, call, journal, entry);
       if (failure !== null) failures.push(failure);
     }
     return failures;
   })).pipe(Effect.uninterruptible);
 
-const undoOne = Effect.fnUntraced(function* (call: Call, journal: Journal, entry: Entry) {
+const undoOne = Effect.fnUntraced(function* (services: Hands, call: Call, journal: Journal, entry: Entry) {
   const { id, undo } = entry;
   if (undo === null) return null;
-  const done = yield* Effect.result(execute(call, journal.snapshot, undo));
+  const done = yield* Effect.result(execute(services, call, journal.snapshot, undo));
   if (done._tag === "Failure" && !isAbsent(done.failure, entry)) {
     const failure = toCniFailure(done.failure);
     journal.note({ type: "undo.failed", id, error: failure });

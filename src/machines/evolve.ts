@@ -52,8 +52,8 @@ const isInstruction = (type: string): type is Instruction => INSTRUCTIONS.has(ty
 
 /** The next state, and what the engine must carry out there. Throws `IllegalEvent`. */
 export function step(snapshot: Snapshot, event: AttachmentEvent): readonly [Snapshot, readonly Instruction[]] {
-  if (!snapshot.can(event)) throw new IllegalEvent(event, snapshot);
   const [next, actions] = transition(snapshot, event);
+  if (next === snapshot) throw new IllegalEvent(event, snapshot); // xstate changes nothing where no transition is enabled
   return [next, actions.filter(isInstruction)];
 }
 

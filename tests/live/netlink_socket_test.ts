@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SystemError } from "../../src/effects/kernel/linux/errno.ts";
+import { SystemError } from "../../src/effects/libc/errno.ts";
 import { NetlinkFailure } from "../../src/effects/kernel/linux/netlink/error.ts";
 import { Writer } from "../../src/effects/kernel/linux/netlink/message.ts";
 import { NETLINK_ROUTE, NetlinkSocket, NLM_F_ACK } from "../../src/effects/kernel/linux/netlink/socket.ts";

@@ -9,7 +9,8 @@
  * entry too many does no harm: each is compared with the lease itself before it counts. All of it happens under the
  * pool's lock.
  */
-import { orAbsent } from "../absent_system.ts";
+import { files } from "../libc/files.ts";
+import { overwriteText, readText } from "../libc/text.ts";
 import { FILE_MODE, FOLDER_MODE } from "../private_mode.ts";
 import { type Pointer, readPointer, redatePointers } from "./directory_pool.ts";
 
@@ -41,15 +42,10 @@ const bucketOf = (content: string): number => {
 export const makeFolder = ({ folder }: Census): void => Deno.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
 
 /**
- * Replaces a content by one write, filled up with blanks to the length of the old one: a process that is killed leaves
- * the old content or the new. Making a file and renaming it would cost a disk more than all the rest of a reservation;
- * what a power failure tears, or a full disk, is not trusted afterwards (see `boot`, and who calls `invalidate`).
+ * Replaces a content in place, filled up with blanks to the length of the old one. What a power failure tears, or a full
+ * disk, is not trusted afterwards (see `boot`, and who calls `invalidate`).
  */
-const write = (path: string, text: string): void => {
-  using file = Deno.openSync(path, { write: true, create: true, mode: FILE_MODE });
-  const bytes = new TextEncoder().encode(text.padEnd(file.statSync().size));
-  if (file.writeSync(bytes) < bytes.length) throw new Error(`"${path}" could not be written as a whole`);
-};
+const write = (path: string, text: string): void => overwriteText(path, FILE_MODE, (size) => text.padEnd(size));
 
 /** All pointers there are: they are numbered from 0 without gaps, except where fewer sets are in use than `atLeast`. */
 const readPointers = (pool: string, atLeast: number): (Pointer | null)[] => {
@@ -63,8 +59,7 @@ const readPointers = (pool: string, atLeast: number): (Pointer | null)[] => {
 
 /** What `pointers.json` says, as text: the pool, the boot, and the pointers as this program left them. */
 const describe = ({ pool, boot }: Census, pointers: readonly (Pointer | null)[]): string => {
-  const { dev, ino } = Deno.statSync(pool);
-  return JSON.stringify({ v: 1, sets: pointers.length, pool, boot, dev, ino, pointers });
+  return JSON.stringify({ v: 1, sets: pointers.length, pool, boot, id: files.statusOf(pool)?.id, pointers });
 };
 
 const setsIn = (state: string): number => {
@@ -74,24 +69,24 @@ const setsIn = (state: string): number => {
 
 /** Whether no lease is missing in the census. */
 export const isCurrent = (census: Census): boolean => {
-  const state = orAbsent(() => Deno.readTextFileSync(statePath(census)));
+  const state = readText(statePath(census));
   return state !== null && state.trimEnd() === describe(census, readPointers(census.pool, setsIn(state)));
 };
 
 /** Says that from now on the census is complete, with the pointers as they are; there are `sets` of them or more. */
 export const confirm = (census: Census, sets = 0): void => {
-  const known = orAbsent(() => Deno.readTextFileSync(statePath(census))) ?? "";
+  const known = readText(statePath(census)) ?? "";
   write(statePath(census), describe(census, readPointers(census.pool, Math.max(sets, setsIn(known)))));
 };
 
 /** Says that the census is not complete: the next use scans the pool. */
-export const invalidate = (census: Census): void => void orAbsent(() => Deno.removeSync(statePath(census)));
+export const invalidate = (census: Census): void => void files.remove(statePath(census));
 
 const isEntry = (value: unknown): value is readonly [string, readonly string[]] =>
   Array.isArray(value) && typeof value[0] === "string" && Array.isArray(value[1]);
 
 const readBucket = (census: Census, bucket: number): Entries => {
-  const text = orAbsent(() => Deno.readTextFileSync(bucketPath(census, bucket)));
+  const text = readText(bucketPath(census, bucket));
   if (text === null || text === "") return new Map(); // empty: whoever made it died before it wrote
   const value: unknown = JSON.parse(text);
   if (!Array.isArray(value) || !value.every(isEntry)) throw new Error(`"${bucketPath(census, bucket)}" is damaged`);

@@ -4,6 +4,9 @@
  */
 import { parseIp } from "../../spec/cidr.ts";
 import { orAbsent } from "../absent_system.ts";
+import { SystemError } from "../libc/errno.ts";
+import { files, O_CREAT, O_RDONLY, O_RDWR, O_WRONLY } from "../libc/files.ts";
+import { createText, overwriteText, readText, withFile } from "../libc/text.ts";
 
 /** Host-local's modes, before the umask. */
 const POOL_MODE = 0o755;
@@ -11,10 +14,10 @@ const LOCK_MODE = 0o750;
 const LEASE_MODE = 0o600;
 
 /** Errors of link(2) that mean "not here": other file system, or one without hard links. */
-const CANNOT_LINK = new Set(["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+const CANNOT_LINK = new Set(["EXDEV", "EPERM", "EMLINK", "EOPNOTSUPP", "ENOSYS"]);
 
-/** How far back `writePointer` dates its files, in milliseconds. */
-const STAMP_AGE_MS = 60_000;
+/** How far back `writePointer` dates its files, in seconds. */
+const STAMP_AGE = 60;
 
 /** Content of a `last_reserved_ip.<set>` file, and when it was written (ms since the epoch). */
 export interface Pointer {
@@ -22,36 +25,47 @@ export interface Pointer {
   readonly mtime: number;
 }
 
-const openLock = (pool: string): Deno.FsFile =>
-  Deno.openSync(`${pool}/lock`, { read: true, write: true, create: true, mode: LOCK_MODE });
+const lockPath = (pool: string): string => `${pool}/lock`;
+
+/** The descriptor of a pool's lock, and how errors call it. */
+export interface PoolLock {
+  readonly fd: number;
+  readonly path: string;
+}
+
+const openLock = (pool: string, flags: number): PoolLock | null => {
+  const path = lockPath(pool);
+  const fd = files.open(path, flags, LOCK_MODE);
+  return fd === null ? null : { fd, path };
+};
 
 /** Opens the lock of a pool, making both if need be. */
-export const makePool = (pool: string): Deno.FsFile => {
-  const file = openPool(pool);
-  if (file !== null) return file;
+export const makePool = (pool: string): PoolLock => {
+  const lock = openPool(pool);
+  if (lock !== null) return lock;
   Deno.mkdirSync(pool, { recursive: true, mode: POOL_MODE });
-  return openLock(pool);
+  const made = openPool(pool);
+  if (made === null) throw new Error(`"${pool}" vanished as soon as it was made`);
+  return made;
 };
 
 /** Opens the lock of an existing pool, making only the lock file if need be; null when there is no pool. */
-export const openPool = (pool: string): Deno.FsFile | null => orAbsent(() => openLock(pool));
+export const openPool = (pool: string): PoolLock | null => openLock(pool, O_RDWR | O_CREAT);
 
 /** Opens the lock of a pool without making anything; null when there is no lock file. */
-export const lookAtPool = (pool: string): Deno.FsFile | null =>
-  orAbsent(() => Deno.openSync(`${pool}/lock`, { read: true }));
+export const lookAtPool = (pool: string): PoolLock | null => openLock(pool, O_RDONLY);
 
 /** Runs `use` under the lock and closes it; null when another holds it, in which case nothing ran. */
-export const underLock = <A>(lock: Deno.FsFile, use: () => A): { readonly value: A } | null => {
+export const underLock = <A>({ fd, path }: PoolLock, use: () => A): { readonly value: A } | null => {
   try {
-    return lock.tryLockSync(true) ? { value: use() } : null;
+    return files.lock(fd, path) ? { value: use() } : null;
   } finally {
-    lock.close();
+    files.close(fd);
   }
 };
 
 /** Content of an address's lease, trimmed as Go's readers do; null when it is free. */
-export const readLease = (pool: string, ip: string): string | null =>
-  orAbsent(() => Deno.readTextFileSync(`${pool}/${ip}`).trim());
+export const readLease = (pool: string, ip: string): string | null => readText(`${pool}/${ip}`)?.trim() ?? null;
 
 /** The addresses that have a lease file. */
 export const leasedAddresses = (pool: string): string[] =>
@@ -71,23 +85,11 @@ export const scanLeases = (pool: string): Map<string, string[]> => {
   return found;
 };
 
-const createDirectly = (path: string, content: string): boolean => {
-  try {
-    Deno.writeTextFileSync(path, content, { createNew: true, mode: LEASE_MODE });
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) return false;
-    orAbsent(() => Deno.removeSync(path));
-    throw error;
-  }
-};
-
 const writeTemporary = (temporary: string, content: string): void => {
   // A process that died may have left one that is a second name of a living lease: never write into it.
-  if (!createDirectly(temporary, content)) {
-    Deno.removeSync(temporary);
-    Deno.writeTextFileSync(temporary, content, { createNew: true, mode: LEASE_MODE });
-  }
+  if (createText(temporary, content, LEASE_MODE)) return;
+  files.remove(temporary);
+  if (!createText(temporary, content, LEASE_MODE)) throw new Error(`somebody else makes "${temporary}"`);
 };
 
 /**
@@ -98,14 +100,10 @@ const writeTemporary = (temporary: string, content: string): void => {
 export const createLease = (pool: string, ip: string, content: string, temporary: string): boolean => {
   writeTemporary(temporary, content);
   try {
-    Deno.linkSync(temporary, `${pool}/${ip}`);
-    return true;
+    return files.link(temporary, `${pool}/${ip}`);
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) return false;
-    if (error instanceof Error && "code" in error && CANNOT_LINK.has(String(error.code))) {
-      return createDirectly(`${pool}/${ip}`, content);
-    }
-    throw error;
+    if (!(error instanceof SystemError) || !CANNOT_LINK.has(error.errno)) throw error;
+    return createText(`${pool}/${ip}`, content, LEASE_MODE);
   } finally {
     tryRemove(temporary);
   }
@@ -114,26 +112,26 @@ export const createLease = (pool: string, ip: string, content: string, temporary
 /** Failing is harmless: the next lease is written after removing what is left. */
 const tryRemove = (temporary: string): void => {
   try {
-    Deno.removeSync(temporary);
+    files.remove(temporary);
   } catch {
     // the lease is made or not, and that is the answer
   }
 };
 
 /** Removes a lease; that it is gone already is success. */
-export const removeLease = (pool: string, ip: string): void => void orAbsent(() => Deno.removeSync(`${pool}/${ip}`));
+export const removeLease = (pool: string, ip: string): void => void files.remove(`${pool}/${ip}`);
 
 const POINTER_PREFIX = "last_reserved_ip.";
 
 const pointerPath = (pool: string, set: number): string => `${pool}/${POINTER_PREFIX}${set}`;
 
 /** A set's pointer, or null. */
-export const readPointer = (pool: string, set: number): Pointer | null =>
-  orAbsent(() => {
-    const path = pointerPath(pool, set);
-    const { mtime } = Deno.statSync(path);
-    return { ip: Deno.readTextFileSync(path), mtime: mtime?.getTime() ?? 0 };
-  });
+export const readPointer = (pool: string, set: number): Pointer | null => {
+  const path = pointerPath(pool, set);
+  const ip = readText(path);
+  const status = ip === null ? null : files.statusOf(path);
+  return ip === null || status === null ? null : { ip, mtime: status.mtime };
+};
 
 /**
  * Overwrites a set's pointer in place, as host-local does, and dates it back: whoever writes it next without doing so
@@ -141,18 +139,16 @@ export const readPointer = (pool: string, set: number): Pointer | null =>
  */
 export const writePointer = (pool: string, set: number, ip: string): void => {
   const path = pointerPath(pool, set);
-  Deno.writeTextFileSync(path, ip, { mode: LEASE_MODE });
-  dateBack(path);
+  overwriteText(path, LEASE_MODE, () => ip, (fd) => dateBack(fd, path));
 };
 
-const dateBack = (path: string): void => {
-  const stamp = new Date(Date.now() - STAMP_AGE_MS);
-  Deno.utimeSync(path, stamp, stamp);
-};
+const dateBack = (fd: number, path: string): void =>
+  files.setTimes(fd, Math.floor(Date.now() / 1000) - STAMP_AGE, path);
 
 /** Dates all pointers back that others may have written. */
 export const redatePointers = (pool: string): void => {
   for (const { name } of Array.from(Deno.readDirSync(pool))) {
-    if (name.startsWith(POINTER_PREFIX)) dateBack(`${pool}/${name}`);
+    const path = `${pool}/${name}`;
+    if (name.startsWith(POINTER_PREFIX)) withFile(path, O_WRONLY, 0, (fd) => dateBack(fd, path));
   }
 };

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer";
 import type { AttachmentKey, StreamId } from "../../spec/key.ts";
 import { streamName } from "../../spec/key.ts";
 import { Origin, type OriginShape } from "../origin.ts";
+import { files } from "../libc/files.ts";
 import { DEFAULT_WAIT_MS, takeTurn } from "../wait.ts";
 import { lockExisting, readAll, readUnlocked, removeFile } from "./file_handle.ts";
 import { namesIn, placeOf, streamsFolder, SUFFIX } from "./file_paths.ts";
@@ -35,12 +36,12 @@ interface Base {
 /** Verifies a locked file and cuts off a torn last line. */
 const verifyFile = (
   open: OpenFile,
-  file: Deno.FsFile,
-  { id, sha256 }: StreamOf,
+  fd: number,
+  { id, place, sha256 }: StreamOf,
 ): Effect.Effect<Verified, LogError> =>
   Effect.gen(function* () {
     const stream = streamName(id);
-    const bytes = yield* attempt(stream, () => readAll(file));
+    const bytes = yield* attempt(stream, () => readAll(fd));
     const verified = yield* settled(() => verifyLines(bytes, id, sha256));
     const { corruption, goodLength, tail } = verified;
     open.tail = tail;
@@ -48,7 +49,7 @@ const verifyFile = (
     if (corruption !== null) {
       open.refusal = { reason: "corrupt", detail: `line ${corruption.line}: ${corruption.detail}` };
     } else if (goodLength < bytes.length && open.refusal === null) {
-      yield* attempt(stream, () => file.truncateSync(goodLength));
+      yield* attempt(stream, () => files.truncate(fd, goodLength, place.path));
     }
     return verified;
   });
@@ -60,12 +61,12 @@ const openStream = (base: Base): EventStoreShape["open"] => (id, waitMs = DEFAUL
       const place = yield* attempt(stream, () => placeOf(base.stateDir, id));
       const locked = yield* takeTurn(attempt(stream, () => lockExisting(place)), waitMs, restore);
       if (locked === null) return yield* busy(stream, waitMs);
-      const { file, unwritable } = locked === "absent" ? { file: null, unwritable: null } : locked;
+      const { fd, unwritable } = locked === "absent" ? { fd: null, unwritable: null } : locked;
       const refusal = unwritable === null ? null : { reason: "io", detail: unwritable } as const;
-      const open: OpenFile = { file, length: 0, tail: emptyTail(id), refusal, torn: false };
+      const open: OpenFile = { fd, length: 0, tail: emptyTail(id), refusal, torn: false };
       yield* Effect.addFinalizer(() => Effect.sync(() => closeFile(open)));
       const of = { ...base, id, place };
-      const verified = file === null ? unwritten(id) : yield* verifyFile(open, file, of);
+      const verified = fd === null ? unwritten(id) : yield* verifyFile(open, fd, of);
       return makeStream(open, of, verified);
     })
   );
@@ -109,14 +110,14 @@ const pruneOne = ({ stateDir, sha256 }: Base, id: StreamId, before: string): Eff
     (locked) =>
       Effect.gen(function* () {
         if (locked === null || locked === "absent") return false;
-        const bytes = yield* attempt(streamName(id), () => readAll(locked.file));
+        const bytes = yield* attempt(streamName(id), () => readAll(locked.fd));
         if (!isPrunable(yield* settled(() => verifyLines(bytes, id, sha256)), before)) return false;
         yield* attempt(streamName(id), () => removeFile(placeOf(stateDir, id)));
         return true;
       }),
     (locked) =>
       Effect.sync(() => {
-        if (locked !== null && locked !== "absent") locked.file.close();
+        if (locked !== null && locked !== "absent") files.close(locked.fd);
       }),
   );
 

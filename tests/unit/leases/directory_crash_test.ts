@@ -1,8 +1,9 @@
 /** Processes that die, and calls that fail, in the middle of a pool's directory. */
 import assert from "node:assert/strict";
+import { files } from "../../../src/effects/libc/files.ts";
 import { isDuplicate, newPool, SMALL } from "../../support/pool.ts";
 import { filesOf } from "../../support/stores.ts";
-import { osError, watching } from "../../support/syscalls.ts";
+import { osError, replacing, watching } from "../../support/syscalls.ts";
 
 /** Dies at the `at`th call: that one and all after it throw, as nothing runs any more. True when it came so far. */
 const dyingAt = async (at: number, run: () => Promise<unknown>): Promise<boolean> => {
@@ -57,31 +58,20 @@ Deno.test("a call of an ADD that fails leaves a reserved address or none, as the
   }
 });
 
-/** Every write to an open file goes through this for as long as `run` runs. */
-const writing = async (write: (file: Deno.FsFile, bytes: Uint8Array) => number, run: () => Promise<unknown>) => {
-  const real = Deno.FsFile.prototype.writeSync;
-  Deno.FsFile.prototype.writeSync = function (bytes) {
-    Deno.FsFile.prototype.writeSync = real;
-    try {
-      return write(this, bytes);
-    } finally {
-      Deno.FsFile.prototype.writeSync = faulty;
-    }
-  };
-  const faulty = Deno.FsFile.prototype.writeSync;
-  try {
-    await run().catch(() => {});
-  } finally {
-    Deno.FsFile.prototype.writeSync = real;
-  }
-};
+const { write } = files;
 
-const FAULTS: Record<string, (file: Deno.FsFile, bytes: Uint8Array) => number> = {
+const FAULTS: Record<string, typeof write> = {
   "nothing": () => {
     throw osError("ENOSPC");
   },
-  "half of it": (file, bytes) => file.writeSync(bytes.subarray(0, bytes.length >> 1)),
+  "half of it": (fd, bytes, path) => write(fd, bytes.subarray(0, bytes.length >> 1), path),
 };
+
+/** Breaks what is written to the census, and only that. */
+const writing = (fault: typeof write, run: () => Promise<unknown>) =>
+  replacing({
+    write: (fd, bytes, path) => (path.endsWith(".json") ? fault : write)(fd, bytes, path),
+  }, () => run().catch(() => {}));
 
 for (const [what, fault] of Object.entries(FAULTS)) {
   Deno.test(`a disk that takes ${what} of the census loses no lease and no address`, async () => {

@@ -3,24 +3,16 @@ import assert from "node:assert/strict";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Scope from "effect/Scope";
+import { SystemError } from "../../../src/effects/libc/errno.ts";
+import { files } from "../../../src/effects/libc/files.ts";
 import { EventStore } from "../../../src/effects/log/store.ts";
 import { append, DEL, DONE, failToAppend, id, newStore, open, typesNow } from "../../support/log_folder.ts";
 import { runOnLog } from "../../support/stores.ts";
+import { replacing } from "../../support/syscalls.ts";
 
-/** Replaces FsFile's write while `run` runs. */
-const withWrite = async <A>(write: (file: Deno.FsFile, bytes: Uint8Array) => number, run: () => Promise<A>) => {
-  const { writeSync } = Deno.FsFile.prototype;
-  Deno.FsFile.prototype.writeSync = function (bytes) {
-    return write(this, bytes);
-  };
-  try {
-    return await run();
-  } finally {
-    Deno.FsFile.prototype.writeSync = writeSync;
-  }
-};
-const realWrite = Deno.FsFile.prototype.writeSync;
-const full = () => new Error("No space left on device (os error 28)");
+const { write: realWrite, lock: realLock } = files;
+const withWrite = <A>(write: typeof realWrite, run: () => Promise<A>) => replacing({ write }, run);
+const full = () => new SystemError("ENOSPC", "write", "No space left on device");
 
 Deno.test("a write that fails half way is taken back, and the next one succeeds", async () => {
   using store = newStore();
@@ -32,12 +24,12 @@ Deno.test("a write that fails half way is taken back, and the next one succeeds"
     Effect.gen(function* () {
       const stream = yield* open;
       const error = yield* Effect.promise(() =>
-        withWrite((file, bytes) => {
+        withWrite((fd, bytes, path) => {
           if (++writes > 1) throw full();
-          return realWrite.call(file, bytes.subarray(0, 20));
+          return realWrite(fd, bytes.subarray(0, 20), path);
         }, () => Effect.runPromise(Effect.flip(stream.append([DONE]))))
       );
-      assert.equal(error.message, 'Cannot write log "net/c1/eth0/bridge": No space left on device (os error 28)');
+      assert.equal(error.message, 'Cannot write log "net/c1/eth0/bridge": write: No space left on device (ENOSPC)');
       assert.equal(Deno.readTextFileSync(store.file), before);
       yield* stream.append([DONE]);
       return yield* Effect.map(
@@ -71,7 +63,7 @@ Deno.test("a first write that fails leaves neither file nor folders, and may be 
 Deno.test("short writes are completed", async () => {
   using store = newStore();
   await withWrite(
-    (file, bytes) => realWrite.call(file, bytes.subarray(0, 7)),
+    (fd, bytes, path) => realWrite(fd, bytes.subarray(0, 7), path),
     () => runOnLog(store, append(DEL, DONE)),
   );
   assert.deepEqual(await runOnLog(store, typesNow), ["DEL", "del.succeeded"]);
@@ -80,9 +72,9 @@ Deno.test("short writes are completed", async () => {
 Deno.test("all events of an append are one write", async () => {
   using store = newStore();
   let writes = 0;
-  const count = (file: Deno.FsFile, bytes: Uint8Array) => {
+  const count: typeof realWrite = (...args) => {
     writes++;
-    return realWrite.call(file, bytes);
+    return realWrite(...args);
   };
   await withWrite(count, () => runOnLog(store, append(DEL, { type: "CHECK" }, DONE)));
   assert.equal(writes, 1);
@@ -115,35 +107,25 @@ for (const [what, replace] of [["pruned", false], ["pruned and made anew", true]
   Deno.test(`a file that was ${what} between its opening and its locking is not written to`, async () => {
     using store = newStore();
     await runOnLog(store, append(DEL, DONE));
-    const { tryLockSync } = Deno.FsFile.prototype;
     let locks = 0;
-    Deno.FsFile.prototype.tryLockSync = function (exclusive) {
+    const lock: typeof realLock = (...args) => {
       if (++locks === 1) {
         Deno.removeSync(store.file);
         if (replace) Deno.writeTextFileSync(store.file, "");
       }
-      return tryLockSync.call(this, exclusive);
+      return realLock(...args);
     };
-    try {
-      await runOnLog(store, append({ type: "CHECK" }));
-    } finally {
-      Deno.FsFile.prototype.tryLockSync = tryLockSync;
-    }
+    await replacing({ lock }, () => runOnLog(store, append({ type: "CHECK" })));
     assert.deepEqual(await runOnLog(store, typesNow), ["CHECK"]);
   });
 }
 
 Deno.test("a file that another process wrote to between its making and its locking is theirs", async () => {
   using store = newStore();
-  const { tryLockSync } = Deno.FsFile.prototype;
-  Deno.FsFile.prototype.tryLockSync = function (exclusive) {
+  const lock: typeof realLock = (...args) => {
     Deno.writeTextFileSync(store.file, "theirs\n");
-    return tryLockSync.call(this, exclusive);
+    return realLock(...args);
   };
-  try {
-    assert.equal((await runOnLog(store, failToAppend(DEL))).reason, "raced");
-  } finally {
-    Deno.FsFile.prototype.tryLockSync = tryLockSync;
-  }
+  assert.equal((await replacing({ lock }, () => runOnLog(store, failToAppend(DEL)))).reason, "raced");
   assert.equal(Deno.readTextFileSync(store.file), "theirs\n");
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { HostError } from "../../../src/effects/kernel/host.ts";
 import { describeOp, hostError } from "../../../src/effects/kernel/linux/describe.ts";
-import { errnoName, SystemError } from "../../../src/effects/kernel/linux/errno.ts";
+import { errnoName, SystemError } from "../../../src/effects/libc/errno.ts";
 import { NetlinkFailure, readFailure } from "../../../src/effects/kernel/linux/netlink/error.ts";
 import { Writer } from "../../../src/effects/kernel/linux/netlink/message.ts";
 import { messagesOf } from "../../../src/effects/kernel/linux/netlink/socket.ts";

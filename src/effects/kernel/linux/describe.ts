@@ -1,7 +1,7 @@
 /** Ops and failures in words. */
 import { HostError } from "../host.ts";
 import type { KernelOp, Side } from "../op.ts";
-import { SystemError } from "./errno.ts";
+import { SystemError } from "../../libc/errno.ts";
 import { NetlinkFailure } from "./netlink/error.ts";
 import { NftFailure } from "./nftables/failure.ts";
 

@@ -1,8 +1,8 @@
 /** Network namespaces: excursions of the calling thread, and what this layer keeps open of each side. */
 import type { NetnsIdentity } from "../host.ts";
 import { NetnsError } from "../host.ts";
-import { SystemError } from "./errno.ts";
-import { close, open, setns, socketOption64 } from "./libc.ts";
+import { SystemError } from "../../libc/errno.ts";
+import { close, open, setns, socketOption64 } from "../../libc/sockets.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "./netlink/socket.ts";
 
 const SOL_SOCKET = 1;

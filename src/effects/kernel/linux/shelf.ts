@@ -1,5 +1,6 @@
 /** The namespaces that are open, shared by the commands that work on them. */
 import { NetnsError, type NetnsIdentity, type NetnsWanted } from "../host.ts";
+import { files } from "../../libc/files.ts";
 import { openAt, OpenNetns } from "./netns.ts";
 
 interface Entry {
@@ -16,8 +17,8 @@ export interface OpenSides {
 /** Which file this is now, which tells whether a path still leads to the same namespace; null when there is none. */
 function fileAt(path: string): string | null {
   try {
-    const { dev, ino } = Deno.statSync(path);
-    return `${path} ${dev}:${ino}`;
+    const status = files.statusOf(path);
+    return status === null ? null : `${path} ${status.id}`;
   } catch {
     return null;
   }
@@ -54,9 +55,9 @@ export class Shelf {
     this.#hosts.clear();
   }
 
-  /** The namespace the calling thread is in. Its name (`net:[…]`) is unique while we hold it open. */
+  /** The namespace the calling thread is in. Its inode is not used again while we hold it open. */
   #host(): OpenNetns {
-    const name = Deno.readLinkSync("/proc/thread-self/ns/net");
+    const name = files.statusOf("/proc/thread-self/ns/net")?.id ?? "";
     const host = this.#hosts.get(name) ?? OpenNetns.current();
     this.#hosts.set(name, host);
     return host;

@@ -1,6 +1,14 @@
 /** Sysctls of a network namespace: /proc/sys/net belongs to the thread that opens it. */
-import { SystemError } from "./errno.ts";
+import { SystemError } from "../../libc/errno.ts";
+import { files, O_RDONLY, O_WRONLY } from "../../libc/files.ts";
 import type { OpenNetns } from "./netns.ts";
+
+/** More than any value of a network sysctl has. */
+const LONGEST_VALUE = 4096;
+
+const buffer = new Uint8Array(LONGEST_VALUE);
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
 
 /** A key names a file below /proc/sys and nothing else. */
 function pathOf(key: string): string {
@@ -11,31 +19,36 @@ function pathOf(key: string): string {
   return `/proc/sys/${key}`;
 }
 
-/** The error of a file operation of Deno's, which has the errno as its `code`; anything else is passed on as it is. */
-function systemError(error: unknown, call: string): unknown {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return typeof code === "string" ? new SystemError(code, call) : error;
-}
+/** Runs `use` with the open file of a key; null when there is no such key. */
+const withKey = <A>(netns: OpenNetns, key: string, flags: number, use: (fd: number) => A): A | null => {
+  const path = pathOf(key);
+  return netns.run(() => {
+    const fd = files.open(path, flags);
+    if (fd === null) return null;
+    try {
+      return use(fd);
+    } finally {
+      files.close(fd);
+    }
+  });
+};
 
 /** Content without the final newline; null when there is no such key. Throws `SystemError`. */
 export function readSysctl(netns: OpenNetns, key: string): string | null {
-  const path = pathOf(key);
   try {
-    return netns.run(() => Deno.readTextFileSync(path)).replace(/\n$/, "");
+    return withKey(netns, key, O_RDONLY, (fd) => {
+      const value = buffer.subarray(0, files.read(fd, buffer));
+      return decoder.decode(value).replace(/\n$/, "");
+    });
   } catch (error) {
-    const failure = systemError(error, "read");
-    const none = failure instanceof SystemError && ["ENOENT", "ENOTDIR", "EISDIR"].includes(failure.errno);
-    if (none) return null;
-    throw failure;
+    if (error instanceof SystemError && ["ENOTDIR", "EISDIR"].includes(error.errno)) return null;
+    throw error;
   }
 }
 
 /** Throws `SystemError`: ENOENT for a key that does not exist, EINVAL for a value the kernel does not take. */
 export function writeSysctl(netns: OpenNetns, key: string, value: string): void {
-  const path = pathOf(key);
-  try {
-    netns.run(() => Deno.writeTextFileSync(path, value, { create: false }));
-  } catch (error) {
-    throw systemError(error, "write");
-  }
+  const bytes = encoder.encode(value);
+  const written = withKey(netns, key, O_WRONLY, (fd) => files.write(fd, bytes, key));
+  if (written === null) throw new SystemError("ENOENT", "open");
 }

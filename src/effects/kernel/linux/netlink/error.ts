@@ -1,5 +1,5 @@
 /** What the kernel answers to a netlink request it refuses. */
-import { errnoName, SystemError } from "../errno.ts";
+import { errnoName, SystemError } from "../../../libc/errno.ts";
 import { aligned, Attributes, NLMSG_HDRLEN, readUint } from "./message.ts";
 
 /** linux/netlink.h: the acknowledgement does not repeat the request's body. */

@@ -35,7 +35,6 @@ const decoder = new TextDecoder();
 export class Writer {
   /** Starts with more bytes than most requests have; doubled when they run out. */
   #bytes = new Uint8Array(256);
-  #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
   /** Bytes written so far. */
@@ -51,7 +50,6 @@ export class Writer {
       const grown = new Uint8Array(Math.max(this.#bytes.length * 2, end));
       grown.set(this.#bytes);
       this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
     }
     this.#length = end;
     return at;
@@ -60,43 +58,36 @@ export class Writer {
   /** One byte. */
   u8(value: number): this {
     const at = this.#advance(1);
-    this.#view.setUint8(at, value);
+    this.#bytes[at] = value;
     return this;
   }
 
   /** Two bytes in host order. */
   u16(value: number): this {
     const at = this.#advance(2);
-    this.#view.setUint16(at, value, true);
+    this.#bytes[at] = value;
+    this.#bytes[at + 1] = value >>> 8;
     return this;
   }
 
   /** Four bytes in host order; a negative number is written as its two's complement. */
   u32(value: number): this {
-    const at = this.#advance(4);
-    this.#view.setUint32(at, value, true);
-    return this;
+    return this.u16(value & 0xffff).u16(value >>> 16);
   }
 
   /** Two bytes in network order. */
   be16(value: number): this {
-    const at = this.#advance(2);
-    this.#view.setUint16(at, value);
-    return this;
+    return this.u8(value >>> 8).u8(value);
   }
 
   /** Four bytes in network order; a negative number is written as its two's complement. */
   be32(value: number): this {
-    const at = this.#advance(4);
-    this.#view.setUint32(at, value);
-    return this;
+    return this.be16(value >>> 16).be16(value & 0xffff);
   }
 
   /** Eight bytes in network order. */
   be64(value: bigint): this {
-    const at = this.#advance(8);
-    this.#view.setBigUint64(at, value);
-    return this;
+    return this.be32(Number(BigInt.asUintN(32, value >> 32n))).be32(Number(BigInt.asUintN(32, value)));
   }
 
   /** These bytes, unpadded. */
@@ -126,7 +117,8 @@ export class Writer {
     if (length > LONGEST_ATTRIBUTE) {
       throw new RangeError(`Cannot write netlink attribute ${type}: ${length} bytes, at most ${LONGEST_ATTRIBUTE} fit`);
     }
-    this.#view.setUint16(start, length, true);
+    this.#bytes[start] = length;
+    this.#bytes[start + 1] = length >>> 8;
     return this.align();
   }
 
@@ -181,19 +173,23 @@ export class Writer {
   }
 }
 
+/** Unsigned, little-endian, from the bytes themselves: a DataView for each integer would cost more than reading it. */
+const little = (bytes: Uint8Array, size: number, offset: number): number => {
+  let value = 0;
+  for (let at = offset + size - 1; at >= offset; at--) value = value * 256 + (bytes[at] ?? 0);
+  return value;
+};
+
 /** Unsigned, host order; null when there are not enough bytes. */
-export function readUint(bytes: Uint8Array | null, size: 1 | 2 | 4, offset = 0): number | null {
-  if (bytes === null || bytes.length < offset + size) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (size === 1) return view.getUint8(offset);
-  return size === 2 ? view.getUint16(offset, true) : view.getUint32(offset, true);
-}
+export const readUint = (bytes: Uint8Array | null, size: 1 | 2 | 4, offset = 0): number | null =>
+  bytes === null || bytes.length < offset + size ? null : little(bytes, size, offset);
 
 /** Unsigned, network order; null when there are not enough bytes. */
 export function readBe(bytes: Uint8Array | null, size: 2 | 4, offset = 0): number | null {
   if (bytes === null || bytes.length < offset + size) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return size === 2 ? view.getUint16(offset) : view.getUint32(offset);
+  let value = 0;
+  for (let at = offset; at < offset + size; at++) value = value * 256 + (bytes[at] ?? 0);
+  return value;
 }
 
 /** Text up to its first NUL or to the end. */
@@ -209,8 +205,7 @@ export function readString(bytes: Uint8Array): string {
 export function* attributesOf(bytes: Uint8Array): Generator<readonly [type: number, payload: Uint8Array]> {
   let at = 0;
   while (at + ATTRIBUTE_HEADER <= bytes.length) {
-    const length = readUint(bytes, 2, at) ?? 0;
-    const type = readUint(bytes, 2, at + 2) ?? 0;
+    const length = little(bytes, 2, at), type = little(bytes, 2, at + 2);
     if (length < ATTRIBUTE_HEADER || at + length > bytes.length) return;
     yield [type & NLA_TYPE_MASK, bytes.subarray(at + ATTRIBUTE_HEADER, at + length)];
     at += aligned(length);

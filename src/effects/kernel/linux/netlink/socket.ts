@@ -1,6 +1,6 @@
 /** One netlink socket: requests, batches and dumps, all synchronous. */
-import { SystemError } from "../errno.ts";
-import { bind, close, recv, send, setSocketOption, socket } from "../libc.ts";
+import { SystemError } from "../../../libc/errno.ts";
+import { bind, close, recv, send, setSocketOption, socket } from "../../../libc/sockets.ts";
 import { NetlinkFailure, readFailure } from "./error.ts";
 import { aligned, NLMSG_HDRLEN, readUint, Writer } from "./message.ts";
 
@@ -120,10 +120,32 @@ export class NetlinkSocket {
 
   /** One request: the kernel's data answers, without the acknowledgement. Throws `NetlinkFailure` when it is refused. */
   request(request: NetlinkRequest): readonly NetlinkMessage[] {
-    const { messages, failures } = this.batch([{ ...request, flags: (request.flags ?? 0) | NLM_F_ACK }]);
-    const [first] = failures;
-    if (first !== undefined) throw first.failure;
-    return messages;
+    const seq = this.#sendOne({ ...request, flags: (request.flags ?? 0) | NLM_F_ACK });
+    const messages: NetlinkMessage[] = [];
+    for (const message of this.#answers(seq)) {
+      if (message.type !== NLMSG_ERROR) {
+        messages.push(message);
+        continue;
+      }
+      const failure = readFailure(message.flags, message.body);
+      if (failure !== null) throw failure;
+      return messages;
+    }
+    throw new NetlinkFailure("EPROTO", "the kernel did not answer");
+  }
+
+  /**
+   * Asks for one thing: the kernel's one answer, which needs no acknowledgement, or the refusal. What is asked for is often
+   * not there, so that is returned and not thrown.
+   */
+  ask(request: NetlinkRequest): NetlinkMessage | NetlinkFailure {
+    const seq = this.#sendOne(request);
+    for (const message of this.#answers(seq)) {
+      if (message.type !== NLMSG_ERROR) return message;
+      const failure = readFailure(message.flags, message.body);
+      if (failure !== null) return failure;
+    }
+    return new NetlinkFailure("EPROTO", "the kernel did not answer");
   }
 
   /**
@@ -179,25 +201,35 @@ export class NetlinkSocket {
     return shared.slice(0, length);
   }
 
+  /** Sends a request and returns its sequence number. */
+  #sendOne(request: NetlinkRequest): number {
+    const writer = new Writer();
+    const seq = this.#write(writer, request);
+    this.#send(writer.finish());
+    return seq;
+  }
+
+  /** What the kernel has said to a request so far. */
+  *#answers(seq: number): Generator<NetlinkMessage> {
+    for (let datagram = this.receive(); datagram !== null; datagram = this.receive()) {
+      for (const message of messagesOf(datagram)) if (message.seq === seq) yield message;
+    }
+  }
+
   /** One reading of a dump; null when the list changed meanwhile. Reads to the end in any case. */
   #dumpOnce(request: NetlinkRequest): readonly NetlinkMessage[] | null {
-    const writer = new Writer();
-    const seq = this.#write(writer, { ...request, flags: (request.flags ?? 0) | NLM_F_DUMP });
-    this.#send(writer.finish());
+    const seq = this.#sendOne({ ...request, flags: (request.flags ?? 0) | NLM_F_DUMP });
     const messages: NetlinkMessage[] = [];
     let interrupted = false;
-    for (let datagram = this.receive(); datagram !== null; datagram = this.receive()) {
-      for (const message of messagesOf(datagram)) {
-        if (message.seq !== seq) continue;
-        if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
-        if (message.type !== NLMSG_ERROR && message.type !== NLMSG_DONE) {
-          messages.push(message);
-          continue;
-        }
-        const failure = readFailure(message.flags, message.body);
-        if (failure !== null) throw failure;
-        return interrupted ? null : messages;
+    for (const message of this.#answers(seq)) {
+      if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
+      if (message.type !== NLMSG_ERROR && message.type !== NLMSG_DONE) {
+        messages.push(message);
+        continue;
       }
+      const failure = readFailure(message.flags, message.body);
+      if (failure !== null) throw failure;
+      return interrupted ? null : messages;
     }
     throw new NetlinkFailure("EPROTO", "the kernel did not finish its answer");
   }

@@ -7,7 +7,7 @@ import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/socket.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import { AF, RTM } from "./constants.ts";
 import { afOf, readIp } from "./ip_attribute.ts";
-import { linkByName, requireLink } from "./link_look.ts";
+import { linkByName, requireIndex } from "./link_look.ts";
 
 /** Bytes of struct ifaddrmsg { u8 family, prefixlen, flags, scope; u32 index }. */
 const IFADDRMSG = 8;
@@ -35,13 +35,13 @@ export function encodeAddress(op: AddressOp, index: number): Uint8Array {
 
 /** Adds an address: EEXIST when the link has it. Throws `NetlinkFailure`. */
 export function addAddress(socket: NetlinkSocket, op: AddressOp): void {
-  const { index } = requireLink(socket, op.link);
+  const index = requireIndex(socket, op.link);
   socket.request({ type: RTM.NEWADDR, flags: NLM_F_CREATE | NLM_F_EXCL, body: encodeAddress(op, index) });
 }
 
 /** Removes an address: EADDRNOTAVAIL when the link has it not. Throws `NetlinkFailure`. */
 export function removeAddress(socket: NetlinkSocket, op: AddressOp): void {
-  const { index } = requireLink(socket, op.link);
+  const index = requireIndex(socket, op.link);
   socket.request({ type: RTM.DELADDR, body: encodeAddress(op, index) });
 }
 

@@ -1,6 +1,6 @@
 /** Waiting for a change by listening to rtnetlink's events. */
-import { SystemError } from "../errno.ts";
-import { readable } from "../libc.ts";
+import { SystemError } from "../../../libc/errno.ts";
+import { readable } from "../../../libc/sockets.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "../netlink/socket.ts";
 import type { OpenNetns } from "../netns.ts";
 

@@ -9,7 +9,15 @@ import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL } from "../netlink/socket.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../netlink/socket.ts";
 import type { OpenNetns } from "../netns.ts";
 import { IFF, IFLA, IFLA_BR_VLAN_FILTERING, IFLA_INFO, RTM, VETH_INFO_PEER } from "./constants.ts";
-import { firstLink, ifinfomsg, linkByIndex, linkByName, nameAttribute, requireLink } from "./link_look.ts";
+import {
+  firstLink,
+  ifinfomsg,
+  linkByIndex,
+  linkByName,
+  nameAttribute,
+  requireIndex,
+  requireLink,
+} from "./link_look.ts";
 
 type Create = Extract<KernelOp, { op: "link.create" }>;
 
@@ -84,7 +92,7 @@ function describeCreated(
  * end whose name is taken.
  */
 export function createLink(op: Create, near: OpenNetns, far: OpenNetns): CreatedLink {
-  const master = op.master === undefined ? null : requireLink(near.route, op.master).index;
+  const master = op.master === undefined ? null : requireIndex(near.route, op.master);
   const peerNetns = op.link.kind === "veth" && op.link.peer.on !== op.on ? far.fd : null;
   const request = {
     type: RTM.NEWLINK,
@@ -123,7 +131,7 @@ export function encodeSet(name: string, set: LinkSettings, master: number | null
 
 /** Changes a link. Throws `NetlinkFailure`. */
 export function setLink(socket: NetlinkSocket, name: string, set: LinkSettings): void {
-  const master = set.master === undefined ? null : set.master === null ? 0 : requireLink(socket, set.master).index;
+  const master = set.master === undefined ? null : set.master === null ? 0 : requireIndex(socket, set.master);
   socket.request({ type: RTM.NEWLINK, body: encodeSet(name, set, master) });
 }
 

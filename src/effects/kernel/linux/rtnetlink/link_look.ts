@@ -2,7 +2,7 @@
 import { MAX_IF_NAME_BYTES } from "../../../../spec/names.ts";
 import type { Link } from "../../host.ts";
 import { NetlinkFailure } from "../netlink/error.ts";
-import { Writer } from "../netlink/message.ts";
+import { readUint, Writer } from "../netlink/message.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../netlink/socket.ts";
 import { IFLA, RTM } from "./constants.ts";
 import { decodeLink } from "./link_decode.ts";
@@ -23,13 +23,12 @@ export function firstLink(messages: readonly NetlinkMessage[]): Link | null {
   return null;
 }
 
-function get(socket: NetlinkSocket, body: Uint8Array): Link | null {
-  try {
-    return firstLink(socket.request({ type: RTM.GETLINK, body }));
-  } catch (error) {
-    if (error instanceof NetlinkFailure && error.errno === "ENODEV") return null;
-    throw error;
-  }
+/** The body of the answer about one link; null when there is none. Throws `NetlinkFailure`. */
+function get(socket: NetlinkSocket, body: Uint8Array): Uint8Array | null {
+  const answer = socket.ask({ type: RTM.GETLINK, body });
+  if (!(answer instanceof NetlinkFailure)) return answer.type === RTM.NEWLINK ? answer.body : null;
+  if (answer.errno === "ENODEV") return null;
+  throw answer;
 }
 
 /** Statistics fill most of an answer, and nobody here reads them: RTEXT_FILTER_SKIP_STATS (linux/rtnetlink.h). */
@@ -39,20 +38,21 @@ const RTEXT_FILTER_SKIP_STATS = 8;
 const lookup = (index: number): Writer =>
   ifinfomsg(new Writer(), index).attributeU32(IFLA.EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 
+const getByName = (socket: NetlinkSocket, name: string): Uint8Array | null =>
+  get(socket, nameAttribute(lookup(0), name).finish());
+
 /** The link of that name or alternative name; null when there is none. Throws `NetlinkFailure`. */
 export function linkByName(socket: NetlinkSocket, name: string): Link | null {
-  try {
-    return get(socket, nameAttribute(lookup(0), name).finish());
-  } catch (error) {
-    // Kernels that cannot look up by name (before 2.6.33) say EINVAL, as all do for an empty one.
-    if (!(error instanceof NetlinkFailure) || error.errno !== "EINVAL") throw error;
-    return allLinks(socket).find((link) => link.name === name) ?? null;
-  }
+  if (name === "") return null; // the kernel says EINVAL
+  const body = getByName(socket, name);
+  return body === null ? null : decodeLink(body);
 }
 
 /** The link with that index; null when there is none. Throws `NetlinkFailure`. */
-export const linkByIndex = (socket: NetlinkSocket, index: number): Link | null =>
-  index > 0 ? get(socket, lookup(index).finish()) : null;
+export function linkByIndex(socket: NetlinkSocket, index: number): Link | null {
+  const body = index > 0 ? get(socket, lookup(index).finish()) : null;
+  return body === null ? null : decodeLink(body);
+}
 
 /** Every link of the namespace. Throws `NetlinkFailure`. */
 export function allLinks(socket: NetlinkSocket): readonly Link[] {
@@ -60,9 +60,19 @@ export function allLinks(socket: NetlinkSocket): readonly Link[] {
   return messages.flatMap(({ body }) => decodeLink(body) ?? []);
 }
 
+const none = (name: string): NetlinkFailure => new NetlinkFailure("ENODEV", `there is no link "${name}"`);
+
 /** The link of that name; throws ENODEV when there is none. */
 export function requireLink(socket: NetlinkSocket, name: string): Link {
   const link = linkByName(socket, name);
-  if (link === null) throw new NetlinkFailure("ENODEV", `there is no link "${name}"`);
+  if (link === null) throw none(name);
   return link;
+}
+
+/** The index of the link of that name; throws ENODEV when there is none. */
+export function requireIndex(socket: NetlinkSocket, name: string): number {
+  const body = name === "" ? null : getByName(socket, name);
+  const index = readUint(body, 4, 4);
+  if (index === null) throw none(name);
+  return index;
 }

@@ -8,7 +8,7 @@ import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/socket.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import { AF, RTM } from "./constants.ts";
 import { afOf, readIp } from "./ip_attribute.ts";
-import { linkByName, requireLink } from "./link_look.ts";
+import { linkByName, requireIndex } from "./link_look.ts";
 
 /** Bytes of struct ndmsg { u8 family, pad; u16 pad; i32 ifindex; u16 state; u8 flags, type }. */
 const NDMSG = 12;
@@ -33,13 +33,13 @@ export function encodeNeighbour(op: NeighbourOp, index: number): Uint8Array {
 
 /** Adds a permanent entry: EEXIST when there is any for that address. Throws `NetlinkFailure`. */
 export function addNeighbour(socket: NetlinkSocket, op: NeighbourOp): void {
-  const { index } = requireLink(socket, op.link);
+  const index = requireIndex(socket, op.link);
   socket.request({ type: RTM.NEWNEIGH, flags: NLM_F_CREATE | NLM_F_EXCL, body: encodeNeighbour(op, index) });
 }
 
 /** Removes the entry of that address: ENOENT when there is none. Throws `NetlinkFailure`. */
 export function removeNeighbour(socket: NetlinkSocket, op: NeighbourOp): void {
-  const { index } = requireLink(socket, op.link);
+  const index = requireIndex(socket, op.link);
   socket.request({ type: RTM.DELNEIGH, body: encodeNeighbour(op, index) });
 }
 

@@ -10,7 +10,7 @@ import { NLM_F_CREATE } from "../netlink/socket.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import { RTM } from "./constants.ts";
 import { afOf } from "./ip_attribute.ts";
-import { linkByIndex, requireLink } from "./link_look.ts";
+import { linkByIndex, requireIndex } from "./link_look.ts";
 import { decodeRoute, type IndexedRoute, RTA, RTAX, RTMSG, RTN_UNICAST } from "./route_decode.ts";
 
 /** Tables beyond go into RTA_TABLE: rtm_table has 8 bits. */
@@ -61,7 +61,7 @@ export function encodeRoute(op: RouteOp, oif: number): Uint8Array {
  * have two gateways (of IPv4 the later comes first, of IPv6 they become one multipath route). Throws `NetlinkFailure`.
  */
 export function addRoute(socket: NetlinkSocket, op: RouteOp): void {
-  const { index } = requireLink(socket, op.link);
+  const index = requireIndex(socket, op.link);
   socket.request({ type: RTM.NEWROUTE, flags: NLM_F_CREATE, body: encodeRoute(op, index) });
 }
 
@@ -80,7 +80,7 @@ function gatewaysBeside(socket: NetlinkSocket, op: RouteOp, oif: number): readon
  * route without a gateway that has one with a gateway beside it cannot be named: EBUSY. Throws `NetlinkFailure`.
  */
 export function removeRoute(socket: NetlinkSocket, op: RouteOp): void {
-  const { index } = requireLink(socket, op.link);
+  const index = requireIndex(socket, op.link);
   const gw = op.gw === undefined ? null : formatIp(op.gw);
   const found = gatewaysBeside(socket, op, index);
   if (!found.includes(gw)) throw new NetlinkFailure("ESRCH", "there is no such route");
@@ -119,12 +119,11 @@ export function linkTowards(socket: NetlinkSocket, ip: string): Link | null {
   const { family } = toIp(ip);
   const bytes = ipBytes(ip);
   const body = rtmsg({ family, prefix: bytes.length * 8 }).attributeBytes(RTA.DST, bytes).finish();
-  try {
-    const [message] = socket.request({ type: RTM.GETROUTE, body });
-    const oif = message === undefined ? null : new Attributes(message.body.subarray(RTMSG)).u32(RTA.OIF);
-    return oif === null ? null : linkByIndex(socket, oif);
-  } catch (error) {
-    if (error instanceof NetlinkFailure && NO_ROUTE.has(error.errno)) return null;
-    throw error;
+  const answer = socket.ask({ type: RTM.GETROUTE, body });
+  if (answer instanceof NetlinkFailure) {
+    if (NO_ROUTE.has(answer.errno)) return null;
+    throw answer;
   }
+  const oif = new Attributes(answer.body.subarray(RTMSG)).u32(RTA.OIF);
+  return oif === null ? null : linkByIndex(socket, oif);
 }

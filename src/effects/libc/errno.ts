@@ -64,17 +64,32 @@ const NAMES: Readonly<Record<number, string>> = {
 /** `EEXIST` for 17; `errno 1234` for a number without a name here. */
 export const errnoName = (errno: number): string => NAMES[errno] ?? `errno ${errno}`;
 
-/** A system call failed; `errno` is symbolic, `call` says which one. */
+/**
+ * A system call failed; `errno` is symbolic, `call` says which one. It has no stack: most are answers ("there is no such
+ * link"), and collecting a stack costs more than the call.
+ */
 export class SystemError extends Error {
   override readonly name: string = "SystemError";
   readonly errno: string;
   readonly call: string;
 
-  constructor(errno: string, call: string) {
-    super(`${call}: ${errno}`);
+  /** `words` is what the errno means, where that is for people to read. */
+  constructor(errno: string, call: string, words?: string) {
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
+    super(words === undefined ? `${call}: ${errno}` : `${call}: ${words} (${errno})`);
+    Error.stackTraceLimit = limit;
     this.errno = errno;
     this.call = call;
   }
+}
+
+const strerror = libcFunction("strerror", { parameters: ["i32"], result: "pointer" });
+
+/** strerror(3): `No space left on device` for 28. */
+export function errnoWords(errno: number): string {
+  const text = strerror().call(errno);
+  return text === null ? errnoName(errno) : Deno.UnsafePointerView.getCString(text);
 }
 
 const errnoLocation = libcFunction("__errno_location", { parameters: [], result: "pointer" });

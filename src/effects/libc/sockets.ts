@@ -1,19 +1,10 @@
-/** The system calls this layer makes. Each throws `SystemError` when the kernel refuses it. */
+/** System calls on sockets and namespaces. Each throws `SystemError` when the kernel refuses it. */
+import { checked } from "./checked.ts";
 import { errnoName, errnoView, SystemError } from "./errno.ts";
 import { cstring, libcFunction } from "./ffi.ts";
+import { O_CLOEXEC, O_NONBLOCK } from "./files.ts";
 
-const O_CLOEXEC = 0o2_000_000; // asm-generic/fcntl.h
-const O_NONBLOCK = 0o4_000;
 const CLONE_NEWNET = 0x4000_0000; // linux/sched.h
-
-/** Runs one call and reads errno as the first thing after it, before anything can allocate. */
-function checked(name: string, call: () => number): number {
-  const errno = errnoView();
-  const result = call();
-  if (result >= 0) return result;
-  const number = errno[0] ?? 0;
-  throw new SystemError(errnoName(number), name);
-}
 
 const openFn = libcFunction("open", { parameters: ["buffer", "i32"], result: "i32" });
 const closeFn = libcFunction("close", { parameters: ["i32"], result: "i32" });

@@ -9,8 +9,16 @@ const DLSYM = { parameters: ["pointer", "buffer"], result: "pointer" } as const;
 
 const encoder = new TextEncoder();
 
-/** Text as C takes it: UTF-8 with a final NUL. */
-export const cstring = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(`${text}\0`);
+/** Text as C takes it: UTF-8 with a final NUL. Almost all is short and ASCII, for which a loop beats the encoder. */
+export function cstring(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length + 1);
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f) return encoder.encode(`${text}\0`);
+    bytes[at] = code;
+  }
+  return bytes;
+}
 
 let dlsym: Deno.UnsafeFnPointer<typeof DLSYM> | undefined;
 
