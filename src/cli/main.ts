@@ -4,8 +4,8 @@
  */
 import "./prelude.ts";
 import { PLUGIN_VERSIONS } from "../plugins/catalog.ts";
-import { LATEST } from "../spec/released_versions.ts";
-import { writeOut } from "./stdio.ts";
+import { versionAnswer } from "../spec/version_answer.ts";
+import { readInIfAny, writeOut } from "./stdio.ts";
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
@@ -13,14 +13,16 @@ const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1)
 const isScript = baseName(Deno.execPath()).startsWith("deno");
 const name = isScript ? Deno.args[0] ?? "cleat" : baseName(Deno.execPath());
 const args = isScript ? Deno.args.slice(1) : Deno.args;
+const verb = Deno.env.get("CNI_COMMAND") ?? "";
 const versions = PLUGIN_VERSIONS[name];
+/** `cleat` is the plugin of that name where a runtime executes it: with a verb, and without arguments. */
+const isPlugin = versions !== undefined && (name !== "cleat" || (verb !== "" && args.length === 0));
 
-if (versions === undefined) {
+if (!isPlugin) {
   const { runOperator } = await import("./operator.ts");
   Deno.exitCode = await runOperator(args);
-} else if (Deno.env.get("CNI_COMMAND") === "VERSION") {
-  // The newest version, as Go's skeleton answers, whatever was asked.
-  writeOut(`${JSON.stringify({ cniVersion: LATEST, supportedVersions: versions })}\n`);
+} else if (verb === "VERSION") {
+  writeOut(versionAnswer(readInIfAny(), versions));
 } else {
   const { runPlugin } = await import("./plugin_door.ts");
   Deno.exitCode = await runPlugin(name);

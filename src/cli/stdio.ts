@@ -26,3 +26,13 @@ export function readIn(): string {
   }
   return text + decoder.decode();
 }
+
+/** What is on stdin where it is asked for and not needed: nothing when it cannot be read, or a person would type it. */
+export function readInIfAny(): string {
+  if (Deno.stdin.isTerminal()) return "";
+  try {
+    return readIn();
+  } catch {
+    return "";
+  }
+}

@@ -18,12 +18,21 @@ export class ExecError extends Data.TaggedError("ExecError")<{
 /** Where a plugin type leads: to our own recipe, or to somebody else's executable. */
 export type Found = { readonly ours: true } | { readonly ours: false; readonly file: string };
 
-/** What an execution left behind. `signal` is set when it was killed. */
+/**
+ * How much an execution may print on stdout, and as much on stderr, in bytes: far above any result, far below what
+ * would hurt the runtime.
+ */
+export const MAX_OUTPUT_BYTES: number = 16 * 2 ** 20;
+
+/** What an execution left behind. */
 export interface Finished {
   readonly code: number;
+  /** Set when it was killed. */
   readonly signal: string | null;
   readonly stdout: string;
   readonly stderr: string;
+  /** It was killed because it printed more than `MAX_OUTPUT_BYTES` there. */
+  readonly flooded?: "stdout" | "stderr";
 }
 
 /** Finds and runs executables. Implementations: `exec_system.ts`, and an in-memory one in tests. */
@@ -33,7 +42,10 @@ export class Executables extends Context.Service<Executables, {
    * a file that is this very version of Cleat, answer "ours" where `known` says that there is such a recipe.
    */
   readonly find: (plugin: string, path: string, known: boolean) => Effect.Effect<Found, ExecError>;
-  /** Runs a file with this environment on top of the process's own, and this text on stdin. Interruption kills it. */
+  /**
+   * Runs a file to its end, and to the end of all that hold its output open, with this environment on top of the
+   * process's own, and this text on stdin. Interruption kills it with everything it has started.
+   */
   readonly run: (
     file: string,
     environment: Readonly<Record<string, string>>,

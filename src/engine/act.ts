@@ -9,7 +9,7 @@ import type { Lease } from "../effects/leases/leases.ts";
 import type { CniResult } from "../spec/result.ts";
 import type { Call } from "./delegate.ts";
 import { execute, hands } from "./execute.ts";
-import { failureOf } from "./failure.ts";
+import { didNothing, failureOf } from "./failure.ts";
 import type { Journal } from "./journal.ts";
 import type { EffectError } from "./plugin.ts";
 
@@ -45,8 +45,9 @@ export const actFor = (call: Call, journal: Journal, undoOf: typeof undoFor = un
       if (Exit.isSuccess(exit)) {
         journal.note({ type: "effect.applied", id, ...(exit.value === undefined ? {} : { value: exit.value }) });
       } else {
-        const error = failureOf(exit.cause);
-        if (error !== null) journal.note({ type: "effect.failed", id, error }); // a defect leaves the op in doubt
+        const error = failureOf(exit.cause); // null for a defect, which leaves the op in doubt
+        const nothing = didNothing(exit.cause) ? { nothing: true as const } : {};
+        if (error !== null) journal.note({ type: "effect.failed", id, error, ...nothing });
       }
       return yield* exit;
     }, Effect.uninterruptible);

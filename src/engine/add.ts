@@ -75,7 +75,7 @@ const takeBack = (command: Command, journal: Journal, failure: CniFailure) =>
 /** Records the failure, pops the stack, and fails with what went wrong first. Where nothing was written, nothing is. */
 const rollBack = (command: Command, journal: Journal, failure: CniFailure) =>
   Effect.gen(function* () {
-    if (journal.holdsBack("ADD")) return yield* new CommandFailed({ failure });
+    if (journal.holdsBack("ADD")) return yield* new CommandFailed({ failure, didNothing: true });
     journal.likeTheLog();
     yield* journal.record({ type: "add.failed", error: failure });
     const owed = yield* unwind(command, journal);

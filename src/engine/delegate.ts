@@ -2,9 +2,11 @@
 import * as Context from "effect/Context";
 import * as Data from "effect/Data";
 import type * as Effect from "effect/Effect";
+import type { Found } from "../effects/exec.ts";
 import { type CniFailure, failureText } from "../spec/failure.ts";
 import type { JsonObject } from "../spec/json.ts";
 import type { AttachmentKey } from "../spec/key.ts";
+import { DEFAULT_VERSION } from "../spec/released_versions.ts";
 import type { CniResult } from "../spec/result.ts";
 
 /** A plugin that was run by another one, or by the runtime, failed. */
@@ -15,8 +17,8 @@ export class DelegateError extends Data.TaggedError("DelegateError")<{
   readonly command: string;
   /** The error object it printed. */
   readonly failure: CniFailure;
-  /** There was no executable, or it could not be started: the plugin has done nothing. */
-  readonly notStarted?: boolean;
+  /** It has changed nothing: there was no executable, it could not be started, or ours refused before it did anything. */
+  readonly didNothing?: boolean;
 }> {
   /** The failure's `msg`, followed by its `details` where it has any. */
   override get message(): string {
@@ -44,11 +46,19 @@ export interface Invocation {
   readonly config: JsonObject;
 }
 
+/** The version an invocation is made in. */
+export const versionOf = ({ config }: Invocation): string =>
+  typeof config.cniVersion === "string" && config.cniVersion !== "" ? config.cniVersion : DEFAULT_VERSION;
+
 /** An invocation without what is asked of whom: the attachment, as the execution protocol carries it. */
 export type Call = Omit<Invocation, "plugin" | "command" | "config">;
 
-/** Runs plugins: ours in this process, foreign ones as executables. */
+/** Runs plugins: ours in this process, foreign ones as executables. `path` is a CNI_PATH, as in `Invocation`. */
 export class Plugins extends Context.Service<Plugins, {
   /** The result of ADD; null for the other verbs. */
   readonly invoke: (invocation: Invocation) => Effect.Effect<CniResult | null, DelegateError>;
+  /** Where a plugin type leads. */
+  readonly find: (plugin: string, path: string) => Effect.Effect<Found, DelegateError>;
+  /** The spec versions that a plugin says it speaks when it is asked for VERSION, in its order. */
+  readonly versions: (plugin: string, path: string) => Effect.Effect<readonly string[], DelegateError>;
 }>()("cleat/Plugins") {}

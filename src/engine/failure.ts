@@ -3,11 +3,17 @@ import * as Cause from "effect/Cause";
 import * as Data from "effect/Data";
 import * as Option from "effect/Option";
 import type { NetnsError } from "../effects/kernel/host.ts";
+import type { LockError } from "../effects/lock/network_lock.ts";
 import { CniCode, type CniFailure, failureText, type Refused } from "../spec/failure.ts";
 import type { EffectError } from "./plugin.ts";
 
-/** A verb ended in failure; `failure` is the error object the plugin prints. */
-export class CommandFailed extends Data.TaggedError("CommandFailed")<{ readonly failure: CniFailure }> {
+/** A verb ended in failure. */
+export class CommandFailed extends Data.TaggedError("CommandFailed")<{
+  /** The error object the plugin prints. */
+  readonly failure: CniFailure;
+  /** An ADD that was refused before it changed anything: what is there is another's, and no DEL may follow. */
+  readonly didNothing?: boolean;
+}> {
   /** The failure's `msg`, followed by its `details` where it has any. */
   override get message(): string {
     return failureText(this.failure);
@@ -18,7 +24,7 @@ const withDetails = (code: number, msg: string, details: string | undefined): Cn
   details === undefined ? { code, msg } : { code, msg, details };
 
 /** Turns every error of the engine and its effects into what CNI prints. */
-export function toCniFailure(error: EffectError | Refused | NetnsError | CommandFailed): CniFailure {
+export function toCniFailure(error: EffectError | Refused | NetnsError | LockError | CommandFailed): CniFailure {
   switch (error._tag) {
     case "CommandFailed":
       return error.failure;
@@ -37,6 +43,8 @@ export function toCniFailure(error: EffectError | Refused | NetnsError | Command
         code: error.reason === "busy" || error.reason === "raced" ? CniCode.TRY_AGAIN_LATER : CniCode.IO_FAILURE,
         msg: error.message,
       };
+    case "LockError":
+      return { code: error.reason === "busy" ? CniCode.TRY_AGAIN_LATER : CniCode.IO_FAILURE, msg: error.message };
   }
 }
 
@@ -44,6 +52,12 @@ export function toCniFailure(error: EffectError | Refused | NetnsError | Command
 export const combine = (failures: readonly [CniFailure, ...CniFailure[]]): CniFailure => {
   const [first, ...others] = failures;
   return others.length === 0 ? first : { ...first, details: others.map(({ msg }) => msg).join("; ") };
+};
+
+/** Whether the cause is another plugin's refusal before it changed anything. */
+export const didNothing = (cause: Cause.Cause<EffectError>): boolean => {
+  const error = Cause.findErrorOption(cause);
+  return Option.isSome(error) && error.value._tag === "DelegateError" && error.value.didNothing === true;
 };
 
 /** The typed error of a cause as CNI prints it, or null when the cause is a defect or an interruption. */

@@ -11,6 +11,7 @@ import type { LogError } from "../effects/log/store.ts";
 import type { Refused } from "../spec/failure.ts";
 import type { JsonObject } from "../spec/json.ts";
 import type { AttachmentKey } from "../spec/key.ts";
+import type { ValidAttachment } from "../spec/request_config.ts";
 import type { CniResult } from "../spec/result.ts";
 import type { Act } from "./act.ts";
 import type { DelegateError } from "./delegate.ts";
@@ -38,6 +39,12 @@ export interface Request<C> {
   readonly known?: boolean;
 }
 
+/** A plugin that GC is passed on to, with its request config. */
+export interface GcDelegate {
+  readonly plugin: string;
+  readonly config: JsonObject;
+}
+
 /** A plugin. `type` is the name of its executable, `versions` the spec versions it speaks, lowest first. */
 export interface Plugin<C> {
   readonly type: string;
@@ -45,13 +52,27 @@ export interface Plugin<C> {
   readonly config: Schema.Codec<C, unknown>;
   /** What no schema can say: consistency between keys. Runs for every verb that has a config, before anything else. */
   readonly validate?: (config: C, request: Omit<Request<C>, "config">) => Effect.Effect<void, Refused>;
+  /** What ADD refuses by the request alone, beyond `validate`: asked when a file is checked, before there is a container. */
+  readonly review?: (request: Request<C>) => Effect.Effect<void, Refused>;
   readonly add: (request: Request<C>) => Effect.Effect<CniResult, EffectError | Refused, View | Act>;
   /** Beyond "every op of the log still holds", which the engine checks for every plugin. */
   readonly check?: (
     request: Request<C>,
-  ) => Effect.Effect<readonly Finding[], HostError | LeaseError | DelegateError, View>;
+  ) => Effect.Effect<readonly Finding[], HostError | LeaseError | DelegateError | Refused, View>;
   /** What to undo when the log knows nothing of the attachment: ops that go through `perform`. */
   readonly adopt?: (request: Request<C>) => Effect.Effect<readonly Op[], HostError | LeaseError, View>;
+  /**
+   * Whom GC must be passed on to: they may hold what our log does not know. What the log knows, the engine removes.
+   * `valid` are the attachments that stay.
+   */
+  readonly gc?: (
+    config: C,
+    request: {
+      readonly raw: JsonObject;
+      readonly cniVersion: string;
+      readonly valid: readonly ValidAttachment[];
+    },
+  ) => Effect.Effect<readonly GcDelegate[], Refused>;
   readonly status?: (
     config: C,
     request: { readonly raw: JsonObject; readonly cniVersion: string },

@@ -1,10 +1,11 @@
 /** One verb on one stream: open, settle the past, decide, drive. */
 import * as Effect from "effect/Effect";
+import type { LogError } from "../effects/log/store.ts";
 import { Origin } from "../effects/origin.ts";
 import { decide } from "../machines/decide.ts";
 import { residue } from "../machines/entry.ts";
 import { initialSnapshot } from "../machines/evolve.ts";
-import { CniCode } from "../spec/failure.ts";
+import { CniCode, type Refused } from "../spec/failure.ts";
 import type { CniResult } from "../spec/result.ts";
 import { runAdd } from "./add.ts";
 import { runCheck } from "./check.ts";
@@ -32,12 +33,12 @@ export const runCommand = <C>(
 const run = <C>(plugin: Plugin<C>, command: Command) =>
   Effect.gen(function* () {
     // Every fault of the input is refused here, before the log or the kernel is touched. DEL needs no config.
-    const decoded = command.verb === "DEL" ? null : yield* decodeRequest(plugin, command);
-    const opened = yield* openStream(plugin.type, command);
+    const decoded = command.verb === "DEL" ? null : yield* Effect.mapError(decodeRequest(plugin, command), refusal);
+    const opened = yield* Effect.mapError(openStream(plugin.type, command), refusal);
     const journal = new Journal(opened.stream, opened.snapshot);
     yield* settle(command, journal, opened);
     const decision = decide(journal.snapshot, command.verb, quoted(command));
-    if (decision.decision === "refuse") return yield* new CommandFailed({ failure: decision.failure });
+    if (decision.decision === "refuse") return yield* refusal(new CommandFailed({ failure: decision.failure }));
     if (decoded === null) {
       yield* decision.decision === "adopt"
         ? runAdopt(plugin, command, journal, opened.stream.records)
@@ -47,6 +48,10 @@ const run = <C>(plugin: Plugin<C>, command: Command) =>
     if (command.verb === "CHECK") return yield* Effect.as(runCheck(plugin, command, decoded, journal), null);
     return yield* runAdd(plugin, command, decoded, journal);
   });
+
+/** What ends a verb before it has changed anything. */
+const refusal = (error: Refused | LogError | CommandFailed): CommandFailed =>
+  new CommandFailed({ failure: toCniFailure(error), didNothing: true });
 
 const quoted = ({ key }: Command): string => `"${key.containerId}" (interface "${key.ifName}" on "${key.network}")`;
 

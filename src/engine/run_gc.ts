@@ -1,12 +1,15 @@
 /** GC: DEL for every stream of a plugin on a network whose attachment is no longer valid. */
 import * as Effect from "effect/Effect";
-import { EventStore } from "../effects/log/store.ts";
+import type { LogError } from "../effects/log/store.ts";
 import type { JsonObject } from "../spec/json.ts";
-import { foldLegal } from "../machines/evolve.ts";
 import type { AttachmentKey, StreamId } from "../spec/key.ts";
-import { readAttachments } from "../spec/request_config.ts";
+import { decodeConfig } from "../spec/decode_config.ts";
+import type { CniFailure, Refused } from "../spec/failure.ts";
+import { readAttachments, type ValidAttachment } from "../spec/request_config.ts";
 import type { Command, Services } from "./command.ts";
+import { Plugins } from "./delegate.ts";
 import { combine, CommandFailed, toCniFailure } from "./failure.ts";
+import { liveStreams } from "./live_streams.ts";
 import type { Plugin } from "./plugin.ts";
 import { runCommand } from "./run_command.ts";
 import { typeOf } from "./slot.ts";
@@ -18,36 +21,45 @@ export const runGc = <C>(
 ): Effect.Effect<void, CommandFailed, Services> =>
   Effect.gen(function* () {
     const network = String(request.raw.name ?? "");
-    const store = yield* EventStore;
-    const [attachments, streams] = yield* Effect.mapError(
-      Effect.all([readAttachments(request.raw), store.list({ network })]),
-      (error) => new CommandFailed({ failure: toCniFailure(error) }),
-    );
+    const failed = (error: Refused | LogError) => new CommandFailed({ failure: toCniFailure(error) });
+    const attachments = yield* Effect.mapError(readAttachments(request.raw), failed);
     const valid = new Set(attachments.map(({ containerId, ifName }) => `${containerId}/${ifName}`));
-    const dead = streams.filter((id) =>
-      typeOf(id.slot) === plugin.type && !valid.has(`${id.containerId}/${id.ifName}`)
-    );
-    const failures = [];
-    for (const id of dead) {
-      if (yield* isOver(id)) continue;
-      const { network, containerId, ifName } = id;
+    const isDead = ({ slot, containerId, ifName }: StreamId) =>
+      typeOf(slot) === plugin.type && !valid.has(`${containerId}/${ifName}`);
+    const dead = yield* Effect.mapError(liveStreams({ network }, isDead), failed);
+    const failures: CniFailure[] = [];
+    // As many DELs as there are streams: where a plugin stands twice in a chain, each takes the one that came last.
+    for (const { id: { network, containerId, ifName } } of dead) {
       const exit = yield* Effect.result(runCommand(plugin, delOf({ network, containerId, ifName }, request)));
       if (exit._tag === "Failure") failures.push(exit.failure.failure);
     }
+    failures.push(...(yield* passOn(plugin, request, attachments)));
     const [first, ...others] = failures;
     if (first !== undefined) return yield* new CommandFailed({ failure: combine([first, ...others]) });
   });
 
-/** Whether a stream is history: a DEL would only make it longer, and so keep it from being pruned. */
-const isOver = (id: StreamId) =>
+/** GC of the plugins that this one runs: all of them, whatever became of the others. Answers what failed. */
+const passOn = <C>(
+  plugin: Plugin<C>,
+  { raw, cniVersion, path }: { readonly raw: JsonObject; readonly cniVersion: string; readonly path: string },
+  valid: readonly ValidAttachment[],
+) =>
   Effect.gen(function* () {
-    const store = yield* EventStore;
-    const { records, corruption } = yield* Effect.mapError(
-      store.read(id),
-      (error) => new CommandFailed({ failure: toCniFailure(error) }),
+    const { gc } = plugin;
+    if (gc === undefined) return [];
+    const delegates = yield* Effect.result(
+      Effect.flatMap(decodeConfig(plugin.config, raw), (config) => gc(config, { raw, cniVersion, valid })),
     );
-    const { snapshot, illegal } = foldLegal(records, id);
-    return snapshot.value === "detached" && corruption === null && illegal === null;
+    if (delegates._tag === "Failure") return [toCniFailure(delegates.failure)];
+    const plugins = yield* Plugins;
+    const key = { network: String(raw.name ?? ""), containerId: "", ifName: "" };
+    const failures: CniFailure[] = [];
+    for (const delegate of delegates.success) {
+      const call = { ...delegate, command: "GC", key, netns: "", allowOwnNetns: false, args: "", path } as const;
+      const exit = yield* Effect.result(plugins.invoke(call));
+      if (exit._tag === "Failure") failures.push(exit.failure.failure);
+    }
+    return failures;
   });
 
 const delOf = (

@@ -16,7 +16,7 @@ import type { EffectError } from "./plugin.ts";
 const isAbsent = (error: EffectError, { outcome }: Entry): boolean =>
   error._tag === "HostError"
     ? ABSENT.has(error.errno)
-    : error._tag === "DelegateError" && outcome === "failed" && error.notStarted === true;
+    : error._tag === "DelegateError" && outcome === "failed" && error.didNothing === true;
 
 /** Undoes what is on the stack, last in, first out; goes on after a failure. Answers what could not be undone. */
 export const unwind = (call: Call, journal: Journal) =>

@@ -55,7 +55,7 @@ const machine = setup({
       event.type === "effect.applied" ? { stack: applied(context.stack, event.id, event.value) } : {}
     ),
     fail: assign(({ context, event }) =>
-      event.type === "effect.failed" ? { stack: failed(context.stack, event.id) } : {}
+      event.type === "effect.failed" ? { stack: failed(context.stack, event.id, event.nothing) } : {}
     ),
     undo: assign(({ context, event }) =>
       event.type === "undo.applied" ? { stack: undone(context.stack, event.id) } : {}

@@ -59,9 +59,12 @@ function decideCheck(snapshot: Snapshot, who: string): Decision {
 
 const because = ({ context }: Snapshot): string => (context.error === null ? "" : `, because ${context.error.msg}`);
 
-/** Whether the log knows of nothing to undo; also where a DEL failed to remove what another program had made. */
+/**
+ * Whether the log knows of nothing to undo: also where a DEL failed to remove what another program had made, and where an
+ * ADD failed because of it.
+ */
 const isUnknown = ({ context, value }: Snapshot): boolean =>
-  value === "absent" || value === "detached" || (value === "failed" && context.add === null);
+  value === "absent" || value === "detached" || (value === "failed" && residue(context.stack).length === 0);
 
 /** What the verb means in this state, which must be settled: no command under way. `who` names the attachment in refusals. */
 export function decide(snapshot: Snapshot, verb: Verb, who = "the container"): Decision {

@@ -40,11 +40,13 @@ export const applied = (stack: readonly Entry[], id: number, value: unknown): re
     entry.id !== id ? entry : { ...entry, outcome: "applied" as const, ...(value === undefined ? {} : { value }) }
   );
 
-/** Notes that the op with this id has failed: where that means that nothing changed, the entry goes. */
-export const failed = (stack: readonly Entry[], id: number): readonly Entry[] =>
+/** Notes that the op with this id has failed: where that means, or `nothing` says, that nothing changed, the entry goes. */
+export const failed = (stack: readonly Entry[], id: number, nothing = false): readonly Entry[] =>
   stack.flatMap((entry) => {
     if (entry.id !== id) return [entry];
-    return entry.undo !== null && !isAllOrNothing(entry.op) ? [{ ...entry, outcome: "failed" as const }] : [];
+    return entry.undo !== null && !nothing && !isAllOrNothing(entry.op)
+      ? [{ ...entry, outcome: "failed" as const }]
+      : [];
   });
 
 /** Takes an undone op off the stack. With the last of them goes what needed no undo: it went with them, or is everybody's. */

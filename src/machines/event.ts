@@ -33,7 +33,8 @@ export type AttachmentEvent =
   /** About to change the host. The undo is decided here; null where nothing must be undone (covered and shared ops). */
   | { readonly type: "effect.intended"; readonly id: number; readonly op: Op; readonly undo: Op | null }
   | { readonly type: "effect.applied"; readonly id: number; readonly value?: unknown }
-  | { readonly type: "effect.failed"; readonly id: number; readonly error: CniFailure }
+  /** `nothing`: another plugin's ADD that changed nothing, so that no DEL is owed. */
+  | { readonly type: "effect.failed"; readonly id: number; readonly error: CniFailure; readonly nothing?: true }
   | { readonly type: "undo.applied"; readonly id: number }
   | { readonly type: "undo.failed"; readonly id: number; readonly error: CniFailure }
   | { readonly type: "add.succeeded"; readonly result: CniResult }

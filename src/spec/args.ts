@@ -1,9 +1,10 @@
 /**
- * CNI_ARGS: `KEY=VALUE` pairs separated by `;`, read as Go's plugin skeleton reads them.
+ * CNI_ARGS: `KEY=VALUE` pairs separated by `;`.
  *
  * @module
  */
 import * as Effect from "effect/Effect";
+import { quote } from "./conf_fault.ts";
 import { CniCode, type CniFailure, Refused } from "./failure.ts";
 
 /** The key that makes plugins pass over keys they do not know. */
@@ -12,8 +13,8 @@ export const IGNORE_UNKNOWN = "IgnoreUnknown";
 const failure = (msg: string, details: string): CniFailure => ({ code: CniCode.INVALID_ENVIRONMENT, msg, details });
 
 /**
- * Reads CNI_ARGS. Every piece has exactly one `=`; keys are case-sensitive, values may be empty, the last of equal keys
- * wins. Refused (code 4) for any other piece, an empty one included.
+ * Reads CNI_ARGS. A key ends at the first `=`, as runtimes read it; keys are case-sensitive, values may be empty and may
+ * hold `=`, the last of equal keys wins. Refused (code 4) for a piece without `=`, an empty one included.
  *
  * @example
  * ```ts
@@ -26,12 +27,12 @@ const failure = (msg: string, details: string): CniFailure => ({ code: CniCode.I
 export function parseArgs(text: string): Effect.Effect<ReadonlyMap<string, string>, Refused> {
   const args = new Map<string, string>();
   for (const piece of text === "" ? [] : text.split(";")) {
-    const [key, value, ...more] = piece.split("=");
-    if (key === undefined || value === undefined || more.length > 0) {
-      const msg = `Cannot use CNI_ARGS ${JSON.stringify(text)}: ${JSON.stringify(piece)} is not one KEY=VALUE pair`;
-      return Effect.fail(new Refused(failure(msg, "pairs are separated by ';' and hold exactly one '='")));
+    const at = piece.indexOf("=");
+    if (at < 0) {
+      const msg = `Cannot use CNI_ARGS ${quote(text)}: ${quote(piece)} is not a KEY=VALUE pair`;
+      return Effect.fail(new Refused(failure(msg, "pairs are separated by ';' and hold a '='")));
     }
-    args.set(key, value);
+    args.set(piece.slice(0, at), piece.slice(at + 1));
   }
   return Effect.succeed(args);
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { quote } from "./conf_fault.ts";
 import type { Command } from "./environment.ts";
 import { CniCode, type CniFailure } from "./failure.ts";
 import { atLeast, parseVersion } from "./version.ts";
@@ -19,12 +20,12 @@ export function hasCommand(version: string, command: Command): boolean {
 const incompatible = (msg: string, configVersion: string, supported: readonly string[]): CniFailure => ({
   code: CniCode.INCOMPATIBLE_VERSION,
   msg,
-  details: `the configuration is "${configVersion}", the plugin supports ${JSON.stringify(supported)}`,
+  details: `the configuration is ${quote(configVersion)}, the plugin supports ${JSON.stringify(supported)}`,
 });
 
 const undecodable = (what: string, version: string): CniFailure => ({
   code: CniCode.DECODING_FAILURE,
-  msg: `Cannot use ${what} ${JSON.stringify(version)}: it is not a version such as 1.1.0`,
+  msg: `Cannot use ${what} ${quote(version)}: it is not a version such as 1.1.0`,
 });
 
 /** What only CHECK, GC and STATUS ask of versions. */
@@ -48,5 +49,9 @@ export function checkVersion(command: Command, configVersion: string, supported:
   const since = SINCE[command];
   const failure = since === undefined ? null : checkVerb(command, since, configVersion, supported);
   if (failure !== null || supported.includes(configVersion)) return failure;
-  return incompatible(`Cannot use "cniVersion": incompatible CNI version "${configVersion}"`, configVersion, supported);
+  return incompatible(
+    `Cannot use "cniVersion": incompatible CNI version ${quote(configVersion)}`,
+    configVersion,
+    supported,
+  );
 }

@@ -40,6 +40,16 @@ export interface CniFailure {
 /** A failure as people read it: its `msg`, followed by its `details` where it has any. */
 export const failureText = ({ msg, details }: CniFailure): string => details ? `${msg}; ${details}` : msg;
 
+/** Longest `msg` of a refusal, and longest `details`, in characters: what they quote may be anything. */
+const MAX_MSG = 1_000;
+const MAX_DETAILS = 10_000;
+
+/** One line of so many characters: a line break in what a message quotes must not look like another message. */
+function line(text: string, longest: number): string {
+  const cut = text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
+  return cut.replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
+}
+
 /**
  * A verb was refused before anything was changed: bad input, a wrong state, or a resource somebody else holds.
  *
@@ -51,6 +61,12 @@ export const failureText = ({ msg, details }: CniFailure): string => details ? `
  * ```
  */
 export class Refused extends Data.TaggedError("Refused")<CniFailure> {
+  /** What it quotes is kept to one line, and cut where it is very long. */
+  constructor({ code, msg, details }: CniFailure) {
+    const told = details === undefined ? {} : { details: line(details, MAX_DETAILS) };
+    super({ code, msg: line(msg, MAX_MSG), ...told });
+  }
+
   /** The failure's `msg`, followed by its `details` where it has any. */
   override get message(): string {
     return failureText(this);

@@ -23,7 +23,9 @@ const bridgeConfig = (lab: Lab, settings: JsonObject = {}): JsonObject => ({
 });
 
 Deno.test({
-  ...live("bridge: a taken interface name, a taken bridge name and a missing IPAM are told by name and leave nothing"),
+  ...live(
+    "[C25] bridge: a taken interface name, a taken bridge name and a missing IPAM are told by name and leave nothing",
+  ),
   async fn() {
     using lab = new Lab(bin);
     const netns = lab.container();

@@ -14,7 +14,7 @@ interface Fault {
   /** The whole stdin, or what differs from a good configuration. */
   readonly stdin?: string | JsonObject;
   readonly env?: Env;
-  readonly verb?: "ADD" | "CHECK" | "DEL" | "STATUS";
+  readonly verb?: "ADD" | "CHECK" | "DEL" | "GC" | "STATUS";
   readonly code: number;
   readonly says: RegExp;
 }
@@ -56,24 +56,28 @@ const testFaults = (name: string, plugins: readonly string[], faults: readonly F
 
 const ALL = ["bridge", "host-local", "tuning", "portmap"];
 
-testFaults("every plugin refuses faults of the environment by name", ["bridge", "portmap"], [
-  { env: { CNI_COMMAND: "add" }, code: 4, says: /"add".*ADD, DEL/ },
-  { env: { CNI_CONTAINERID: undefined, CNI_IFNAME: undefined }, code: 4, says: /\[CNI_CONTAINERID,CNI_IFNAME\]/ },
-  { env: { CNI_NETNS: "" }, code: 4, says: /CNI_NETNS/ },
-  { env: { CNI_PATH: undefined }, code: 4, says: /CNI_PATH/ },
-  { env: { CNI_CONTAINERID: "../../c1" }, code: 4, says: /"\.\.\/\.\.\/c1".*CNI_CONTAINERID/ },
-  { env: { CNI_CONTAINERID: ".." }, code: 4, says: /"\.\.".*CNI_CONTAINERID/ },
-  { env: { CNI_CONTAINERID: "c".repeat(256) }, code: 4, says: /256 bytes, at most 255/ },
-  { env: { CNI_CONTAINERID: "../c1" }, verb: "DEL", code: 4, says: /"\.\.\/c1".*CNI_CONTAINERID/ },
-  { env: { CNI_IFNAME: "interface-number" }, code: 4, says: /"interface-number".*16 bytes.*at most 15/ },
-  { env: { CNI_IFNAME: "../eth0" }, code: 4, says: /"\.\.\/eth0".*CNI_IFNAME/ },
-  { env: { CNI_IFNAME: "eth 0" }, code: 4, says: /"eth 0"/ },
-  { env: { CNI_NETNS: "/nowhere/at/all" }, code: 4, says: /"\/nowhere\/at\/all".*no such file/ },
-  { env: { CNI_NETNS: "/etc/hostname" }, code: 4, says: /"\/etc\/hostname".*not a network namespace/ },
-  { env: { CNI_NETNS: "/proc/self/ns/net" }, code: 8, says: /"\/proc\/self\/ns\/net".*own/ },
-]);
+testFaults(
+  "[B2, B30, B33, B34, B38, B45, B49, B50, I7, J68, J70, J76] every plugin refuses faults of the environment by name",
+  ["bridge", "portmap"],
+  [
+    { env: { CNI_COMMAND: "add" }, code: 4, says: /"add".*ADD, DEL/ },
+    { env: { CNI_CONTAINERID: undefined, CNI_IFNAME: undefined }, code: 4, says: /\[CNI_CONTAINERID,CNI_IFNAME\]/ },
+    { env: { CNI_NETNS: "" }, code: 4, says: /CNI_NETNS/ },
+    { env: { CNI_PATH: undefined }, verb: "GC", code: 4, says: /CNI_PATH/ },
+    { env: { CNI_CONTAINERID: "../../c1" }, code: 4, says: /"\.\.\/\.\.\/c1".*CNI_CONTAINERID/ },
+    { env: { CNI_CONTAINERID: ".." }, code: 4, says: /"\.\.".*CNI_CONTAINERID/ },
+    { env: { CNI_CONTAINERID: "c".repeat(256) }, code: 4, says: /256 bytes, at most 255/ },
+    { env: { CNI_CONTAINERID: "../c1" }, verb: "DEL", code: 4, says: /"\.\.\/c1".*CNI_CONTAINERID/ },
+    { env: { CNI_IFNAME: "interface-number" }, code: 4, says: /"interface-number".*16 bytes.*at most 15/ },
+    { env: { CNI_IFNAME: "../eth0" }, code: 4, says: /"\.\.\/eth0".*CNI_IFNAME/ },
+    { env: { CNI_IFNAME: "eth 0" }, code: 4, says: /"eth 0"/ },
+    { env: { CNI_NETNS: "/nowhere/at/all" }, code: 4, says: /"\/nowhere\/at\/all".*no such file/ },
+    { env: { CNI_NETNS: "/etc/hostname" }, code: 4, says: /"\/etc\/hostname".*not a network namespace/ },
+    { env: { CNI_NETNS: "/proc/self/ns/net" }, code: 8, says: /"\/proc\/self\/ns\/net".*own/ },
+  ],
+);
 
-testFaults("every plugin refuses a stdin that is no request by name", ["host-local", "tuning"], [
+testFaults("[B37, B75] every plugin refuses a stdin that is no request by name", ["host-local", "tuning"], [
   { stdin: "", code: 6, says: /JSON/ },
   { stdin: "{", code: 6, says: /JSON/ },
   { stdin: "[]", code: 6, says: /object|array/ },
@@ -90,7 +94,7 @@ testFaults("every plugin refuses a stdin that is no request by name", ["host-loc
   { stdin: { cniVersion: "1.0.0" }, verb: "STATUS", code: 1, says: /STATUS.*1\.1\.0|1\.0\.0.*STATUS/ },
 ]);
 
-testFaults("every plugin refuses a prevResult that is none by name", ALL, [
+testFaults("[E24] every plugin refuses a prevResult that is none by name", ALL, [
   {
     stdin: { prevResult: { cniVersion: "1.0.0", ips: [{ address: "10.9.0.2/99" }] } },
     code: 7,

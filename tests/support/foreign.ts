@@ -11,16 +11,20 @@ export interface Run {
   readonly stdin: JsonObject;
 }
 
-/** What an execution leaves behind; what is not said is as after a success that prints nothing. */
-export type Answer = (run: Run) => Partial<Finished>;
+/** What an execution leaves behind; what is not said is as after a success that prints nothing. "hangs" never ends. */
+export type Answer = (run: Run) => Partial<Finished> | "hangs";
 
 /** Prints a result on ADD, and succeeds otherwise. */
-export const printing = (result: JsonObject): Answer => ({ environment }) =>
+export const printing = (result: JsonObject) => ({ environment }: Run): Partial<Finished> =>
   environment.CNI_COMMAND === "ADD" ? { stdout: JSON.stringify(result) } : {};
 
-/** Executables by name, all in `/opt/foreign`; what has no name here is ours, or missing. */
+/**
+ * Executables by name, all in `/opt/foreign`; what has no name here is ours, or missing. `runs` are all executions,
+ * `killed` those that were killed.
+ */
 export function foreign(answers: Readonly<Record<string, Answer>>) {
   const runs: Run[] = [];
+  const killed: Run[] = [];
   const layer = Layer.succeed(Executables)({
     find: (plugin, _path, known) => {
       if (answers[plugin] !== undefined) return Effect.succeed({ ours: false, file: `/opt/foreign/${plugin}` });
@@ -28,12 +32,14 @@ export function foreign(answers: Readonly<Record<string, Answer>>) {
       return known ? Effect.succeed({ ours: true }) : Effect.fail(missing);
     },
     run: (file, environment, stdin) =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
         const run: Run = { file, environment, stdin: JSON.parse(stdin) };
         runs.push(run);
         const answer = answers[file.slice(file.lastIndexOf("/") + 1)]?.(run) ?? {};
-        return { code: 0, signal: null, stdout: "", stderr: "", ...answer };
+        return answer === "hangs"
+          ? Effect.onInterrupt(Effect.never, () => Effect.sync(() => void killed.push(run)))
+          : Effect.succeed({ code: 0, signal: null, stdout: "", stderr: "", ...answer });
       }),
   });
-  return { layer, runs };
+  return { layer, runs, killed };
 }

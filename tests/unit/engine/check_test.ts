@@ -152,7 +152,7 @@ const DRIFTS: readonly (readonly [what: string, drift: (to: Attached) => void | 
   ];
 
 for (const [what, drift, ...words] of DRIFTS) {
-  Deno.test(`CHECK finds that ${what}, with what was expected and what is there, and changes nothing`, async () => {
+  Deno.test(`[C42] CHECK finds that ${what}, with what was expected and what is there, and changes nothing`, async () => {
     const to = await attached();
     ok(await to.machine.network("CHECK", dbnet, blue), "before");
     await drift(to);
@@ -230,7 +230,7 @@ Deno.test("CHECK of what the log does not know asks the plugin alone and writes 
   assert.deepEqual(machine.log.dump(), {});
 });
 
-Deno.test("CHECK after DEL is refused, and after a failed ADD too, with the reason", async () => {
+Deno.test("[C41] CHECK after DEL is refused, and after a failed ADD too, with the reason", async () => {
   const { machine, check } = await toyMachine();
   ok(await machine.command(toy(), commandOf("DEL", RAW)));
   assert.match(failed(await check()).msg, /^Cannot check .*: detached$/);

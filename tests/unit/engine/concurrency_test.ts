@@ -11,7 +11,7 @@ import { OPS, RAW, toy, toys } from "../../support/toy_plugins.ts";
 
 const together = { concurrency: "unbounded" } as const;
 
-Deno.test("twenty containers attached at once all succeed, with twenty addresses, and detach at once to nothing", async () => {
+Deno.test("[C2, C4] twenty containers attached at once all succeed, with twenty addresses, and detach at once to nothing", async () => {
   const machine = new Machine(registry);
   const first = container("first", 9000);
   machine.kernel.addNetns(first.netns);
@@ -29,7 +29,7 @@ Deno.test("twenty containers attached at once all succeed, with twenty addresses
   assert.deepEqual(machine.kernel.dump(), before);
 });
 
-Deno.test("the first containers of a network may come all at once: one makes the bridge, the others find it", async () => {
+Deno.test("[C4] the first containers of a network may come all at once: one makes the bridge, the others find it", async () => {
   const machine = new Machine(registry);
   const all = Array.from({ length: 8 }, (_, i) => container(`c${i}`, 8000 + 2 * i));
   for (const { netns } of all) machine.kernel.addNetns(netns);
@@ -46,7 +46,7 @@ async function toyMachine() {
   return { machine, plugin };
 }
 
-Deno.test("two DELs of one attachment at once: the second waits, finds nothing to do, and both succeed", async () => {
+Deno.test("[C2] two DELs of one attachment at once: the second waits, finds nothing to do, and both succeed", async () => {
   const { machine, plugin } = await toyMachine();
   const del = runCommand(plugin, commandOf("DEL", RAW));
   const exit = await machine.run(Effect.all([del, del], together));
@@ -67,7 +67,7 @@ Deno.test("DEL and ADD of one attachment at once do not mix: the log is one lega
   ok(await machine.command(plugin, commandOf("CHECK", RAW)));
 });
 
-Deno.test("two ADDs of one new attachment at once: exactly one succeeds, the other is told why, nothing is doubled", async () => {
+Deno.test("[C7] two ADDs of one new attachment at once: exactly one succeeds, the other is told why, nothing is doubled", async () => {
   const machine = new Machine(registry);
   const blue = container("blue", 8080);
   machine.kernel.addNetns(blue.netns);

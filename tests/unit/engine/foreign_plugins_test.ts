@@ -41,7 +41,7 @@ function machineOf(answers: Readonly<Record<string, Answer>>) {
 const commandsOf = (runs: readonly Run[]): readonly string[] =>
   runs.map(({ file, environment }) => `${environment.CNI_COMMAND} ${file.slice(13)}`);
 
-Deno.test("a foreign plugin is run with the whole environment of the protocol, on ADD and on DEL", async () => {
+Deno.test("[B1, B5, B6, B7, B8, B9, B10, B22, C8] a foreign plugin is run with the whole environment of the protocol, on ADD and on DEL", async () => {
   const { machine, runs } = machineOf({ them: printing(resultAt("1.1.0", "10.1.0.5/24")) });
   ok(await machine.network("ADD", listOf("1.1.0", "them"), C1));
   ok(await machine.network("DEL", listOf("1.1.0", "them"), { ...C1, netns: "", args: [], cniPath: "/elsewhere" }));
@@ -58,7 +58,7 @@ Deno.test("a foreign plugin is run with the whole environment of the protocol, o
   ], "DEL undoes what ADD did, where ADD did it; only the plugins may have moved");
 });
 
-Deno.test("each plugin gets the result of the one before it; DEL runs backwards and gets the final one", async () => {
+Deno.test("[C11, C13, C18, J44, J117] each plugin gets the result of the one before it; DEL runs backwards and gets the final one", async () => {
   const { machine, runs } = machineOf({
     one: printing(resultAt("1.1.0", "10.1.0.1/24")),
     two: printing(resultAt("1.1.0", "10.1.0.2/24")),
@@ -76,7 +76,7 @@ Deno.test("each plugin gets the result of the one before it; DEL runs backwards 
 });
 
 for (const [version, sends] of [["0.3.1", false], ["0.4.0", true], ["1.0.0", true]] as const) {
-  Deno.test(`DEL of ${version} gets ${sends ? "the final result" : "no prevResult at all"}`, async () => {
+  Deno.test(`[C35, J40, J55] DEL of ${version} gets ${sends ? "the final result" : "no prevResult at all"}`, async () => {
     const { machine, runs } = machineOf({
       one: printing(resultAt(version, "10.1.0.1/24")),
       two: printing(resultAt(version, "10.1.0.2/24")),
@@ -90,7 +90,7 @@ for (const [version, sends] of [["0.3.1", false], ["0.4.0", true], ["1.0.0", tru
   });
 }
 
-Deno.test("a foreign plugin whose ADD fails gets its DEL, and so do those before it", async () => {
+Deno.test("[C5, C31, I27] a foreign plugin whose ADD fails gets its DEL, and so do those before it", async () => {
   const error = { code: 103, msg: "no room", details: "try later" };
   const { machine, runs } = machineOf({
     one: printing(resultAt("1.1.0", "10.1.0.1/24")),
@@ -104,13 +104,13 @@ Deno.test("a foreign plugin whose ADD fails gets its DEL, and so do those before
   assert.deepEqual(machine.files.size, 0, "nothing is cached");
 });
 
-Deno.test("when a plugin of ours fails, the foreign ones before it get their DEL", async () => {
+Deno.test("[C5, C31, I27] when a plugin of ours fails, the foreign ones before it get their DEL", async () => {
   const { machine, runs } = machineOf({ one: printing(resultAt("1.1.0", "10.1.0.1/24")) });
   assert.equal(failed(await machine.network("ADD", listOf("1.1.0", "one", "late"), C1)).msg, "Cannot go on");
   assert.deepEqual(commandsOf(runs), ["ADD one", "DEL one"]);
 });
 
-Deno.test("a foreign DEL that fails is reported, those before it still run, and the next DEL asks only it again", async () => {
+Deno.test("[C13, I26, J56, J117] a foreign DEL that fails is reported, those before it still run, and the next DEL asks only it again", async () => {
   let works = false;
   const { machine, runs } = machineOf({
     one: printing(resultAt("1.1.0", "10.1.0.1/24")),
@@ -151,15 +151,15 @@ const ENDS: readonly (readonly [what: string, answer: Answer, code: number, word
   ],
   [
     "fails with something that is no error object",
-    () => ({ code: 1, stdout: '{"msg":"x"}' }),
+    () => ({ code: 1, stdout: '{"ips":[]}' }),
     999,
-    /exit code 1: .*msg/,
+    /exit code 1: .*ips/,
   ],
   ["fails with an error object", () => ({ code: 1, stdout: '{"code":100,"msg":"m","details":"d"}' }), 100, /^m; d$/],
 ];
 
 for (const [what, answer, code, words] of ENDS) {
-  Deno.test(`a foreign plugin that ${what} is named with code ${code}, and gets its DEL`, async () => {
+  Deno.test(`[B54, B59] a foreign plugin that ${what} is named with code ${code}, and gets its DEL`, async () => {
     const { machine, runs } = machineOf({
       them: (run) => run.environment.CNI_COMMAND === "ADD" ? answer(run) : {},
     });
@@ -170,15 +170,15 @@ for (const [what, answer, code, words] of ENDS) {
   });
 }
 
-Deno.test("what a foreign plugin says on stderr reaches the operator, also when it succeeds", async () => {
+Deno.test("[B31, D5] what a foreign plugin says on stderr reaches the operator, also when it succeeds", async () => {
   const { machine } = machineOf({
-    them: (run) => ({ ...printing(resultAt("1.1.0", "10.1.0.1/24"))(run), stderr: "a warning\n" }),
+    them: () => ({ stdout: JSON.stringify(resultAt("1.1.0", "10.1.0.1/24")), stderr: "a warning\n" }),
   });
   ok(await machine.network("ADD", listOf("1.1.0", "them"), C1));
   assert.deepEqual(machine.said, ["a warning"]);
 });
 
-Deno.test("a plugin that is nowhere fails ADD by name, and what the others did is undone", async () => {
+Deno.test("[C16, J46] a plugin that is nowhere fails ADD by name, and what the others did is undone", async () => {
   const { machine } = machineOf({});
   const before = machine.kernel.dump();
   const failure = failed(await machine.network("ADD", listOf("1.1.0", "ours", "missing"), C1));
@@ -187,7 +187,7 @@ Deno.test("a plugin that is nowhere fails ADD by name, and what the others did i
   assert.equal(machine.leases.dump()[LEASE.pool]?.["10.1.0.2"], undefined);
 });
 
-Deno.test("with the log lost, a foreign plugin gets DEL with what the runtime says now, and the cached result", async () => {
+Deno.test("[C35] with the log lost, a foreign plugin gets DEL with what the runtime says now, and the cached result", async () => {
   const answers = { them: printing(resultAt("1.1.0", "10.1.0.5/24")) };
   const first = machineOf(answers);
   ok(await first.machine.network("ADD", listOf("1.1.0", "them"), C1));

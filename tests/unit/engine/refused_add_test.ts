@@ -102,8 +102,9 @@ const NAMESPACES: readonly (readonly [netns: string, code: number, words: RegExp
 ];
 
 for (const [netns, code, words] of NAMESPACES) {
-  Deno.test(`ADD into namespace "${netns}" is refused by every plugin with code ${code} and writes nothing`, async () => {
-    const raw = { cniVersion: "1.1.0", name: "net", prevResult: PREVIOUS, ipam: SUBNET };
+  Deno.test(`[B44, B48, B77, I4, J115] ADD into namespace "${netns}" is refused by every plugin with code ${code} and writes nothing`, async () => {
+    const plugins = [{ type: "tuning" }]; // of "cleat", which would make nothing without
+    const raw = { cniVersion: "1.1.0", name: "net", prevResult: PREVIOUS, ipam: SUBNET, plugins };
     for (const type of registry.keys()) {
       const machine = machineOf();
       const before = machine.dump();
@@ -116,7 +117,7 @@ for (const [netns, code, words] of NAMESPACES) {
   });
 }
 
-Deno.test("CNI_NETNS_OVERRIDE lets ADD into the host's own namespace, and DEL undoes it there", async () => {
+Deno.test("[B11, J115] CNI_NETNS_OVERRIDE lets ADD into the host's own namespace, and DEL undoes it there", async () => {
   const machine = new Machine(toys());
   const plugin = toy({ ops: [SYSCTL] });
   const own = { netns: "/proc/self/ns/net", allowOwnNetns: true };
@@ -138,7 +139,7 @@ Deno.test("a recipe that refuses before its first op leaves no log, one that ref
   assert.equal(await machine.stateOf(streamOf("toy")), "failed");
 });
 
-Deno.test("a second ADD is refused with code 100, naming the container, and disturbs nothing", async () => {
+Deno.test("[C7] a second ADD is refused with code 100, naming the container, and disturbs nothing", async () => {
   const machine = new Machine(toys());
   machine.kernel.addNetns("/ns/c1");
   ok(await machine.command(toy({ ops: OPS }), commandOf("ADD", RAW)));

@@ -35,7 +35,7 @@ async function attachedTwice() {
   return { machine, run, before, between };
 }
 
-Deno.test("a plugin that stands twice in a chain has two streams", async () => {
+Deno.test("[A27] a plugin that stands twice in a chain has two streams", async () => {
   const { machine } = await attachedTwice();
   assert.deepEqual(Object.keys(machine.log.dump()).sort(), ["net/c1/eth0/tuning", "net/c1/eth0/tuning#2"]);
   const adds = await Promise.all(["tuning", "tuning#2"].map(async (slot) => {

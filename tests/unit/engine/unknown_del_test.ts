@@ -29,7 +29,7 @@ function machineOf(): Machine {
   return machine;
 }
 
-Deno.test("DEL of what nobody made succeeds and writes nothing, whether there is a namespace or not", async () => {
+Deno.test("[C33, J39] DEL of what nobody made succeeds and writes nothing, whether there is a namespace or not", async () => {
   for (const type of ["host-local", "tuning", "portmap"]) {
     for (const netns of ["/ns/c1", "/ns/gone", "", "/proc/self/ns/net"]) {
       const machine = machineOf();
@@ -44,7 +44,7 @@ Deno.test("DEL of what nobody made succeeds and writes nothing, whether there is
   }
 });
 
-Deno.test("DEL of what nobody made asks the delegate of bridge, and the plugins of a chain, and writes nothing", async () => {
+Deno.test("[C33, D8] DEL of what nobody made asks the delegate of bridge, and the plugins of a chain, and writes nothing", async () => {
   const machine = machineOf();
   const before = machine.dump();
   ok(await run(machine, "bridge", commandOf("DEL", IPAM)));
@@ -53,7 +53,7 @@ Deno.test("DEL of what nobody made asks the delegate of bridge, and the plugins 
   assert.deepEqual(machine.dump(), before);
 });
 
-Deno.test("a second DEL succeeds, and writes nothing where nothing is found", async () => {
+Deno.test("[C33, J39] a second DEL succeeds, and writes nothing where nothing is found", async () => {
   const machine = new Machine(toys());
   machine.kernel.addNetns("/ns/c1");
   const plugin = toy({ ops: OPS });
@@ -127,7 +127,7 @@ Deno.test("DEL with a config nobody understands succeeds with a notice when the 
   assert.deepEqual(machine.log.dump(), {});
 });
 
-Deno.test("DEL with a config nobody understands, or none, undoes all that the log knows", async () => {
+Deno.test("[C34] DEL with a config nobody understands, or none, undoes all that the log knows", async () => {
   for (const raw of [{ ...IPAM, ipam: { subnet: 7 } }, { cniVersion: "1.1.0", name: "net", type: "host-local" }]) {
     const machine = machineOf();
     ok(await machine.command(hostLocal, commandOf("ADD", IPAM)));
@@ -137,7 +137,7 @@ Deno.test("DEL with a config nobody understands, or none, undoes all that the lo
   }
 });
 
-Deno.test("DEL without a namespace releases leases and undoes the rest where ADD was", async () => {
+Deno.test("[B7, C32, C34, D9, J74] DEL without a namespace releases leases and undoes the rest where ADD was", async () => {
   const machine = new Machine(toys());
   machine.kernel.addNetns("/ns/c1");
   const before = machine.kernel.dump();
@@ -147,7 +147,7 @@ Deno.test("DEL without a namespace releases leases and undoes the rest where ADD
   assert.equal(machine.leases.dump()[POOL]?.["10.1.0.2"], undefined);
 });
 
-Deno.test("an undo that fails is named, the others are done, and the next DEL finishes", async () => {
+Deno.test("[C32, I26] an undo that fails is named, the others are done, and the next DEL finishes", async () => {
   const machine = new Machine(toys());
   machine.kernel.addNetns("/ns/c1");
   const before = machine.kernel.dump();
@@ -193,7 +193,7 @@ Deno.test("ADD after a failed DEL finishes the undo first, and is refused with t
   ok(await machine.command(toy({ ops: OPS }), commandOf("CHECK", RAW)));
 });
 
-Deno.test("an undo of what is already gone is success, whatever the kernel calls it", async () => {
+Deno.test("[C32] an undo of what is already gone is success, whatever the kernel calls it", async () => {
   for (const errno of ["ENOENT", "ENODEV", "ESRCH", "EADDRNOTAVAIL"]) {
     const machine = new Machine(toys());
     machine.kernel.addNetns("/ns/c1");
