@@ -6,8 +6,8 @@ import { install } from "./install.ts";
 import type { Release } from "./launcher.ts";
 import { runTask, say } from "./say.ts";
 
-/** Names of all executables: the plugins, and the operator command. */
-export const executables: readonly string[] = [...Object.keys(PLUGIN_VERSIONS), "cleat"];
+/** Names of all executables: the plugins, one of which is the operator command as well. */
+export const executables: readonly string[] = Object.keys(PLUGIN_VERSIONS);
 
 /** Builds and installs below `out`, which is made where it is missing. */
 export async function build(out: string): Promise<Release> {

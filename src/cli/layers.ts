@@ -1,14 +1,17 @@
 /** Picks the layers: the real kernel, the files of this machine. The doors and mod.ts are the only places that do. */
+import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
+import { Executables } from "../effects/exec.ts";
 import { systemExecutables } from "../effects/exec_system.ts";
 import { systemFiles } from "../effects/files_system.ts";
 import { linuxKernel } from "../effects/kernel/linux/kernel.ts";
 import { directoryLeases } from "../effects/leases/directory.ts";
+import { fileNetworkLock } from "../effects/lock/file.ts";
 import { fileEventStore } from "../effects/log/file.ts";
 import { VERSION } from "../effects/program.ts";
 import { systemOrigin } from "../effects/system.ts";
-import type { Services } from "../engine/command.ts";
 import { pluginsLayer, type Registry } from "../engine/invoke.ts";
+import type { Services } from "../runtime/services.ts";
 
 /** Where Cleat keeps everything: root's place, CLEAT_STATE_DIR where set, the XDG state directory otherwise. */
 export function stateDir(env: (name: string) => string | undefined, uid: number | null): string {
@@ -18,9 +21,18 @@ export function stateDir(env: (name: string) => string | undefined, uid: number 
   return `${env("XDG_STATE_HOME") || `${env("HOME") ?? ""}/.local/state`}/cleat`;
 }
 
+/** Executables that keep their log where this process does: somebody else's plugin may start one of ours. */
+const executables = (state: string): Layer.Layer<Executables> =>
+  Layer.effect(Executables)(Effect.map(Executables, ({ find, run }) => ({
+    find,
+    run: (file, environment, stdin) => run(file, { ...environment, CLEAT_STATE_DIR: state }, stdin),
+  }))).pipe(Layer.provide(systemExecutables));
+
 /** All services of this machine, with the log and the census below `state`. */
 export function systemLayer(state: string, registry: Registry): Layer.Layer<Services> {
   const store = fileEventStore(state).pipe(Layer.provideMerge(systemOrigin(VERSION)));
-  const base = Layer.mergeAll(store, linuxKernel, directoryLeases({ stateDir: state }), systemFiles, systemExecutables);
+  const leases = directoryLeases({ stateDir: state });
+  const lock = fileNetworkLock(state);
+  const base = Layer.mergeAll(store, linuxKernel, leases, lock, systemFiles, executables(state));
   return pluginsLayer(registry).pipe(Layer.provideMerge(base));
 }

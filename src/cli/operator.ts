@@ -7,20 +7,27 @@ import { LAUNCHER_TITLE } from "../effects/program.ts";
 import { Notices } from "../engine/notice.ts";
 import { registry } from "../plugins/registry.ts";
 import { stateDir, systemLayer } from "./layers.ts";
-import { addCommand, checkCommand, delCommand } from "./operator/attach.ts";
+import { addCommand, checkCommand, delCommand, gcCommand, statusCommand } from "./operator/attach.ts";
 import { ExitCode, Failure, type Parsed, type Subcommand, UsageError } from "./operator/command.ts";
 import { logCommand } from "./operator/log.ts";
 import { replayCommand } from "./operator/replay.ts";
+import { schemaCommand } from "./operator/schema.ts";
+import { validateCommand } from "./operator/validate.ts";
 import { verifyCommand } from "./operator/verify.ts";
+import { untilSignalled } from "./signals.ts";
 import { writeErr, writeOut } from "./stdio.ts";
 
 const subcommands: readonly Subcommand[] = [
   addCommand,
   checkCommand,
   delCommand,
+  gcCommand,
+  statusCommand,
   logCommand,
   replayCommand,
   verifyCommand,
+  validateCommand,
+  schemaCommand,
 ];
 
 const pad = (text: string, width: number): string => text.padEnd(width);
@@ -34,6 +41,7 @@ const overview = (): string =>
     ...subcommands.map(({ name, arguments: args, summary }) => `  ${pad(`${name} ${args}`, 46)} ${summary}`),
     "",
     "Every command has --help and --json. Exit codes: 0 done, 1 failed, 2 wrong usage.",
+    "Executed by a runtime, with CNI_COMMAND set and without arguments, cleat is a plugin: a chain in one process.",
     "State is kept in /var/lib/cleat for root, in $CLEAT_STATE_DIR where set, else in $XDG_STATE_HOME/cleat.",
     "",
   ].join("\n");
@@ -111,17 +119,18 @@ async function run(subcommand: Subcommand, args: readonly string[]): Promise<num
   const env = (name: string) => Deno.env.get(name);
   const json = args.includes("--json");
   const program = Effect.suspend(() => subcommand.run(parse(subcommand, args), env));
-  const exit = await Effect.runPromiseExit(
-    program.pipe(
-      Effect.provide(systemLayer(stateDir(env, Deno.uid()), registry)),
-      Effect.provideService(Notices, writeErr),
-    ),
+  const whole = program.pipe(
+    Effect.provide(systemLayer(stateDir(env, Deno.uid()), registry)),
+    Effect.provideService(Notices, writeErr),
   );
+  const exit = await untilSignalled((signal) => Effect.runPromiseExit(whole, { signal }));
   if (Exit.isSuccess(exit)) {
     writeOut(json ? `${JSON.stringify(exit.value.json, null, 2)}\n` : exit.value.text);
     return exit.value.exitCode;
   }
-  const error = Cause.squash(exit.cause);
+  const error = Cause.hasInterruptsOnly(exit.cause)
+    ? new Failure(`Cannot finish "cleat ${subcommand.name}": it was interrupted`)
+    : Cause.squash(exit.cause);
   if (error instanceof UsageError) return wrongUsage(`${error.message}\nTry: cleat ${subcommand.name} --help`);
   const message = error instanceof Error ? error.message : String(error);
   writeErr(message);

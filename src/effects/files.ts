@@ -22,7 +22,10 @@ export class FileError extends Data.TaggedError("FileError")<{
 export class Files extends Context.Service<Files, {
   /** The content, or null when there is no such file. */
   readonly read: (path: string) => Effect.Effect<string | null, FileError>;
-  /** Names of the entries of a folder that are not folders, sorted by bytes; null when there is no such folder. */
+  /**
+   * Names of the entries of a folder that are not folders, sorted by bytes; null when nothing is there. What is no folder
+   * is an error.
+   */
   readonly list: (folder: string) => Effect.Effect<readonly string[] | null, FileError>;
   /** Replaces the file at once (temporary file and rename); makes its folder with mode 0700, the file with mode 0600. */
   readonly write: (path: string, content: string) => Effect.Effect<void, FileError>;

@@ -16,16 +16,32 @@ const unlessAbsent = <A>(run: () => A): A | null => orAbsent(run, true);
 
 const compareBytes = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** A name beside the file that no other process uses. */
 let counter = 0;
-const temporaryName = (path: string): string => `${path}.${Deno.pid}.${++counter}.tmp`;
+
+/**
+ * Makes a new file in the folder. Its name does not grow with that of the file it becomes, which may be as long as names
+ * get; a name that a process of the same id, killed here or in another pid namespace, left behind is passed over.
+ */
+function makeTemporary(folder: string, content: string): string {
+  for (;;) {
+    const path = `${folder}/.${Deno.pid}.${++counter}.tmp`;
+    try {
+      Deno.writeTextFileSync(path, content, { createNew: true, mode: FILE_MODE });
+      return path;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) {
+        unlessAbsent(() => Deno.removeSync(path));
+        throw error;
+      }
+    }
+  }
+}
 
 function writeAtOnce(path: string, content: string): void {
   const folder = path.slice(0, path.lastIndexOf("/"));
   if (folder !== "") Deno.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
-  const temporary = temporaryName(path);
+  const temporary = makeTemporary(folder, content);
   try {
-    Deno.writeTextFileSync(temporary, content, { createNew: true, mode: FILE_MODE });
     Deno.renameSync(temporary, path);
   } catch (error) {
     unlessAbsent(() => Deno.removeSync(temporary));
@@ -41,7 +57,7 @@ export const systemFiles: Layer.Layer<Files> = Layer.succeed(Files)({
       "list",
       folder,
       () =>
-        unlessAbsent(() =>
+        orAbsent(() =>
           Array.from(Deno.readDirSync(folder)).filter((entry) => !entry.isDirectory).map(({ name }) => name).sort(
             compareBytes,
           )

@@ -11,15 +11,18 @@ import { add } from "./bridge/add.ts";
 import { adopt } from "./bridge/adopt.ts";
 import { check } from "./bridge/check.ts";
 import { BridgeConfig } from "./bridge/config.ts";
+import { planBridge } from "./bridge/plan.ts";
 
 /** Attaches containers to a bridge: veth pair, addresses by IPAM, gateway, masquerade, VLANs. */
 export const bridge: Plugin<BridgeConfig> = {
   type: "bridge",
   versions: VERSIONS,
   config: BridgeConfig,
+  review: (request) => Effect.asVoid(planBridge(request)),
   add,
   check,
   adopt,
+  gc: (config, { raw }) => Effect.succeed(config.ipam?.type ? [{ plugin: config.ipam.type, config: raw }] : []),
   status: (config, { raw }) =>
     Effect.flatMap(View, (view) => config.ipam?.type ? view.ask(config.ipam.type, "STATUS", raw) : Effect.void),
 };

@@ -4,6 +4,7 @@ import { VERSIONS } from "../spec/released_versions.ts";
 /** Spec versions by plugin type, lowest first. */
 export const PLUGIN_VERSIONS: Readonly<Record<string, readonly string[]>> = {
   "bridge": VERSIONS,
+  "cleat": VERSIONS,
   "host-local": VERSIONS,
   "tuning": VERSIONS,
   "portmap": VERSIONS,

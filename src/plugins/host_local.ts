@@ -10,7 +10,8 @@ import type { EffectError, Finding, Plugin, Request } from "../engine/plugin.ts"
 import { View } from "../engine/view.ts";
 import { addressOf, contains } from "../spec/cidr.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
-import type { JsonObject } from "../spec/json.ts";
+import { member } from "../spec/fold_keys.ts";
+import { isJsonObject, type JsonObject } from "../spec/json.ts";
 import { VERSIONS } from "../spec/released_versions.ts";
 import type { CniResult, ResultIp } from "../spec/result.ts";
 import { HostLocalConfig } from "./host_local_config.ts";
@@ -75,6 +76,12 @@ const check: (
 /** The network of a request config, where no attachment names it. */
 const networkOf = (raw: JsonObject): string => typeof raw.name === "string" ? raw.name : "";
 
+/** Whether each container may bring range sets of its own, so that the configuration need not have any. */
+const wantsRanges = (raw: JsonObject): boolean => {
+  const capabilities = member(raw, "capabilities");
+  return isJsonObject(capabilities) && capabilities.ipRanges === true;
+};
+
 /** STATUS: every range set that is configured has an address left. Sets a runtime adds per container are not known here. */
 const status = Effect.fnUntraced(
   function* (config: HostLocalConfig, { raw, cniVersion }: { readonly raw: JsonObject; readonly cniVersion: string }) {
@@ -96,6 +103,10 @@ export const hostLocal: Plugin<HostLocalConfig> = {
   type: "host-local",
   versions: VERSIONS,
   config: HostLocalConfig,
+  review: (request) =>
+    wantsRanges(request.raw)
+      ? Effect.asVoid(setsOf(request.config, request.cniVersion))
+      : Effect.asVoid(reservations(request)),
   add,
   check,
   adopt: Effect.fnUntraced(function* ({ key, config }) {

@@ -5,29 +5,51 @@ import type { NftExpr } from "../effects/kernel/nft.ts";
 import { Flag, listOf } from "../spec/config_schema.ts";
 import { formatIp, parseIp } from "../spec/cidr.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
+import { described } from "../spec/key_descriptions.ts";
 import { type ConditionsKey, conditionSyntax, translateConditions } from "./portmap_conditions.ts";
 
-const Mapping = Schema.Struct({
-  hostPort: Schema.optionalKey(Schema.Int),
-  containerPort: Schema.optionalKey(Schema.Int),
-  protocol: Schema.optionalKey(Schema.String),
-  hostIP: Schema.optionalKey(Schema.String),
-});
+const Mapping = described(
+  Schema.Struct({
+    hostPort: Schema.optionalKey(Schema.Int),
+    containerPort: Schema.optionalKey(Schema.Int),
+    protocol: Schema.optionalKey(Schema.String),
+    hostIP: Schema.optionalKey(Schema.String),
+  }),
+  {
+    hostPort: "port of the host, from 1 to 65535",
+    containerPort: "port of the container, from 1 to 65535",
+    protocol: "tcp, udp or sctp; tcp where it is left out",
+    hostIP: "the only address of the host that leads to the container; all where it is left out",
+  },
+);
 
 /**
  * Keys of portmap. `backend` chooses between iptables and nftables in Go's plugin; here both are served natively.
  * `markMasqBit` and `externalSetMarkChain` are accepted and checked without effect: no packet marks are needed.
  */
-export const PortmapConfig = Schema.Struct({
-  backend: Schema.optionalKey(Schema.String),
-  snat: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(true))),
-  masqAll: Flag,
-  markMasqBit: Schema.optionalKey(Schema.Int),
-  externalSetMarkChain: Schema.optionalKey(Schema.String),
-  conditionsV4: listOf(Schema.String),
-  conditionsV6: listOf(Schema.String),
-  runtimeConfig: Schema.optionalKey(Schema.Struct({ portMappings: listOf(Mapping) })),
-});
+export const PortmapConfig = described(
+  Schema.Struct({
+    backend: Schema.optionalKey(Schema.String),
+    snat: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(true))),
+    masqAll: Flag,
+    markMasqBit: Schema.optionalKey(Schema.Int),
+    externalSetMarkChain: Schema.optionalKey(Schema.String),
+    conditionsV4: listOf(Schema.String),
+    conditionsV6: listOf(Schema.String),
+    runtimeConfig: Schema.optionalKey(
+      described(Schema.Struct({ portMappings: listOf(Mapping) }), { portMappings: "host ports of the container" }),
+    ),
+  }),
+  {
+    backend: "iptables or nftables, accepted for configurations of other implementations: nf_tables serves both",
+    snat: "masquerade what comes from the host itself and from the container to its own host port",
+    masqAll: "masquerade everything that comes through a host port",
+    markMasqBit: "checked and without effect: no mark is needed",
+    externalSetMarkChain: "checked and without effect: no mark is needed",
+    conditionsV4: "further matches of IPv4 packets to host ports, in the words of iptables or nft",
+    conditionsV6: "further matches of IPv6 packets to host ports, in the words of iptables or nft",
+  },
+);
 
 /** A decoded portmap configuration. */
 export type PortmapConfig = typeof PortmapConfig.Type;

@@ -1,6 +1,7 @@
 /** The recipes by plugin type. A new plugin is one more line here and in `catalog.ts`. */
 import { type AnyPlugin, anyPlugin } from "../engine/plugin.ts";
 import { bridge } from "./bridge.ts";
+import { cleat } from "./cleat.ts";
 import { hostLocal } from "./host_local.ts";
 import { portmap } from "./portmap.ts";
 import { tuning } from "./tuning.ts";
@@ -8,6 +9,7 @@ import { tuning } from "./tuning.ts";
 /** All of Cleat's plugins. */
 export const registry: ReadonlyMap<string, AnyPlugin> = new Map([
   [bridge.type, anyPlugin(bridge)],
+  [cleat.type, anyPlugin(cleat)],
   [hostLocal.type, anyPlugin(hostLocal)],
   [tuning.type, anyPlugin(tuning)],
   [portmap.type, anyPlugin(portmap)],

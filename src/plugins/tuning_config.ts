@@ -5,6 +5,7 @@ import type { LinkSettings } from "../effects/kernel/op.ts";
 import { checkKnownArgs } from "../spec/args.ts";
 import { intBetween, OptionalMac, stringOr } from "../spec/config_schema.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
+import { described } from "../spec/key_descriptions.ts";
 import { parseLinkMac } from "../spec/mac.ts";
 import { sysctlPath } from "./tuning_sysctl.ts";
 
@@ -21,13 +22,26 @@ const settings = {
   txQLen: Schema.optionalKey(intBetween(0, MAX_I32)),
 };
 
+/** What they are for. */
+const purposes = {
+  sysctl: "sysctls of the container's network namespace by name; IFNAME in a name stands for its interface",
+  mac: "Ethernet address of the container's interface",
+  mtu: "MTU of the container's interface in bytes; 0 leaves it",
+  promisc: "true makes the container's interface promiscuous; false leaves it",
+  allmulti: "receive all multicast frames, or not; left as it is without the key",
+  txQLen: "length of the interface's transmit queue in packets",
+};
+
 /** Keys of tuning. `dataDir` is where Go's plugin kept old values; ours are in the log, and it is only read by `adopt`. */
-export const TuningConfig = Schema.Struct({
-  ...settings,
-  dataDir: stringOr("/run/cni/tuning"),
-  args: Schema.optionalKey(Schema.Struct({ cni: Schema.optionalKey(Schema.Struct(settings)) })),
-  runtimeConfig: Schema.optionalKey(Schema.Struct({ mac: OptionalMac })),
-});
+export const TuningConfig = described(
+  Schema.Struct({
+    ...settings,
+    dataDir: stringOr("/run/cni/tuning"),
+    args: Schema.optionalKey(Schema.Struct({ cni: Schema.optionalKey(described(Schema.Struct(settings), purposes)) })),
+    runtimeConfig: Schema.optionalKey(described(Schema.Struct({ mac: OptionalMac }), { mac: purposes.mac })),
+  }),
+  { ...purposes, dataDir: "folder where other implementations keep the old values; here they are in the log" },
+);
 
 /** A decoded tuning configuration. */
 export type TuningConfig = typeof TuningConfig.Type;

@@ -1,79 +1,31 @@
 /** libcni's role: attach, check and detach a container to and from a network, through the engine. */
 import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
 import { EventStore } from "../effects/log/store.ts";
-import type { Command, Services } from "../engine/command.ts";
-import { CommandFailed } from "../engine/failure.ts";
+import type { Command, Services as EngineServices } from "../engine/command.ts";
+import { combine, type CommandFailed, toCniFailure } from "../engine/failure.ts";
 import { notice } from "../engine/notice.ts";
 import { runCommand } from "../engine/run_command.ts";
 import { runStatus } from "../engine/run_status.ts";
 import { foldLegal } from "../machines/evolve.ts";
 import { hasCommand } from "../spec/check_version.ts";
-import { CniCode, type CniFailure } from "../spec/failure.ts";
-import type { JsonObject } from "../spec/json.ts";
-import { type AttachmentKey, CHAIN_SLOT } from "../spec/key.ts";
-import { checkCacheFileName, checkContainerId, checkIfName, checkNetworkName } from "../spec/names.ts";
+import { CniCode } from "../spec/failure.ts";
+import { CHAIN_SLOT } from "../spec/key.ts";
+import { checkNetworkName } from "../spec/names.ts";
 import type { NetworkList } from "../spec/network_list.ts";
-import { renderResult } from "../spec/render_result.ts";
 import type { CniResult } from "../spec/result.ts";
 import { familyOfVersion } from "../spec/result_families.ts";
+import { type Attachment, cacheDirOf, commandFor, keyOf, refuse, withResult } from "./attachment.ts";
 import { chain, chainConfig } from "./chain.ts";
-import { DEFAULT_CACHE_DIR, readCachedResult, removeCache, writeCache } from "./result_cache.ts";
+import { readCachedResult, readResult, removeCache, writeCache } from "./result_cache.ts";
+import type { Services } from "./services.ts";
+import { inTurn } from "./turn.ts";
 
-/** One container on one network, and what it asks for (CNI spec 1.1.0, section 3, "Attachment Parameters"). */
-export interface Attachment {
-  /** The runtime's id of the container: a letter or digit, then letters, digits, `_`, `.`, `-`. */
-  readonly containerId: string;
-  /** Path of the container's network namespace; may be empty for DEL. */
-  readonly netns: string;
-  /** Name the interface gets in the container, at most 15 bytes. */
-  readonly ifName: string;
-  /** CNI_ARGS as pairs, in order. */
-  readonly args?: readonly (readonly [string, string])[];
-  /** Capability arguments: `mac`, `portMappings`, `ips`, … (the conventions document). */
-  readonly capabilityArgs?: JsonObject;
-  /** Where plugins are searched, joined by ":"; empty or absent means Cleat's own, in this process. */
-  readonly cniPath?: string;
-  /** Where libcni's result cache is; `/var/lib/cni` by default. */
-  readonly cacheDir?: string;
-}
-
-const keyOf = (list: NetworkList, { containerId, ifName }: Attachment): AttachmentKey => ({
-  network: list.name,
-  containerId,
-  ifName,
-});
-
-/** As the result says its version is: it was parsed in that version. */
-const rendered = (result: CniResult) => Effect.orDie(renderResult(result, result.cniVersion));
-
-const refuse = (failure: CniFailure) => new CommandFailed({ failure });
-
-/** The engine's command for a verb of the runtime; refused when a name is not usable. */
-const commandFor = (verb: Command["verb"], list: NetworkList, attachment: Attachment, prevResult: CniResult | null) =>
-  Effect.gen(function* () {
-    const key = keyOf(list, attachment);
-    const fault = checkNetworkName(key.network) ?? checkContainerId(key.containerId) ?? checkIfName(key.ifName) ??
-      checkCacheFileName(key.network, key.containerId, key.ifName);
-    if (fault !== null) return yield* refuse(fault);
-    const raw = chainConfig(list, attachment.capabilityArgs ?? {});
-    const cniVersion = String(raw.cniVersion);
-    const command: Command = {
-      verb,
-      key,
-      netns: attachment.netns,
-      allowOwnNetns: false,
-      args: (attachment.args ?? []).map(([name, value]) => `${name}=${value}`).join(";"),
-      path: attachment.cniPath ?? "",
-      raw: prevResult === null ? raw : { ...raw, prevResult: yield* rendered(prevResult) },
-      cniVersion,
-    };
-    return command;
-  });
-
-const cacheDirOf = ({ cacheDir }: Attachment): string => cacheDir ?? DEFAULT_CACHE_DIR;
+export type { Attachment } from "./attachment.ts";
 
 /**
- * ADD of every plugin of the list. A failed or interrupted ADD leaves nothing behind.
+ * ADD of every plugin of the list. A failed or interrupted ADD leaves nothing behind. While another verb of the same
+ * attachment is under way it waits, and so do CHECK and DEL; a GC of the network is waited for as well.
  *
  * @example
  * ```ts ignore
@@ -95,42 +47,54 @@ export const attach = (
   list: NetworkList,
   attachment: Attachment,
 ): Effect.Effect<CniResult, CommandFailed, Services> =>
+  Effect.flatMap(
+    commandFor("ADD", list, attachment),
+    (command) => inTurn(command, addAndCache(list, attachment, command)),
+  );
+
+/** Who interrupts after the last plugin has succeeded gets no result, so nothing may stay. */
+const addAndCache = (list: NetworkList, attachment: Attachment, command: Command) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const result = (yield* restore(runCommand(chain, command))) ?? { cniVersion: command.cniVersion };
+      const { netns, args = [], capabilityArgs = {} } = attachment;
+      const cached = { key: command.key, netns, args, capabilityArgs, config: list.raw };
+      const written = Effect.mapError(writeCache(cacheDirOf(attachment), cached, result), unwritten);
+      const kept = yield* Effect.exit(Effect.as(Effect.andThen(written, restore(Effect.void)), result));
+      if (Exit.isSuccess(kept)) return result;
+      const undone = yield* Effect.result(removeNow(list, attachment));
+      if (undone._tag === "Success") return yield* kept;
+      const { failure: owed } = undone.failure;
+      return yield* Effect.mapError(kept, ({ failure }) => refuse(combine([failure, owed])));
+    })
+  );
+
+const unwritten = ({ message }: Error): CommandFailed => refuse({ code: CniCode.IO_FAILURE, msg: message });
+
+/** What the log says ADD answered; null where it does not know. */
+const loggedResult = (list: NetworkList, attachment: Attachment) =>
   Effect.gen(function* () {
-    const command = yield* commandFor("ADD", list, attachment, null);
-    const result = yield* runCommand(chain, command);
-    if (result === null) return { cniVersion: command.cniVersion };
-    const { netns, args = [], capabilityArgs = {} } = attachment;
-    const cached = { key: command.key, netns, args, capabilityArgs, config: list.raw };
-    yield* Effect.catch(
-      writeCache(cacheDirOf(attachment), cached, result),
-      (error) =>
-        Effect.andThen(
-          Effect.ignore(runCommand(chain, { ...command, verb: "DEL" })),
-          refuse({ code: CniCode.IO_FAILURE, msg: error.message }),
-        ),
-    );
-    return result;
+    const store = yield* EventStore;
+    const read = yield* Effect.option(store.read({ ...keyOf(list, attachment), slot: CHAIN_SLOT }));
+    return read._tag === "Some" ? foldLegal(read.value.records).snapshot.context.result : null;
   });
 
 /**
- * The final result of ADD: what the log says, or libcni's cache for an attachment that the log does not know. In the
- * version of the list, which may have changed since, as libcni converts it; null where that has no such results.
+ * The final result of ADD: what the log says, or `cached` for an attachment that the log does not know. In the version
+ * of the list, which may have changed since, as libcni converts it; null where that has no such results.
  */
-const finalResult = (list: NetworkList, attachment: Attachment) =>
+const finalResult = <E, R>(list: NetworkList, attachment: Attachment, cached: Effect.Effect<CniResult | null, E, R>) =>
   Effect.gen(function* () {
     if (!hasCommand(list.cniVersion, "CHECK")) return null; // the same versions hand it to DEL
-    const key = keyOf(list, attachment);
-    const store = yield* EventStore;
-    const read = yield* Effect.option(store.read({ ...key, slot: CHAIN_SLOT }));
-    const logged = read._tag === "Some" ? foldLegal(read.value.records).snapshot.context.result : null;
-    const result = logged ?? (yield* readCachedResult(cacheDirOf(attachment), key, list.cniVersion));
+    const result = (yield* loggedResult(list, attachment)) ?? (yield* cached);
     if (result === null || familyOfVersion(list.cniVersion) === null) return null;
     return { ...result, cniVersion: list.cniVersion };
   });
 
 /**
  * CHECK of every plugin of the list; fails with everything that was found. A list with `disableCheck` passes; one below
- * version 0.4.0, which has no CHECK, fails with code 1. An example is at `attach`.
+ * version 0.4.0, which has no CHECK, fails with code 1, and a damaged cache, where the log does not know the attachment,
+ * with code 6. An example is at `attach`.
  */
 export const check = (
   list: NetworkList,
@@ -145,28 +109,44 @@ export const check = (
       });
     }
     if (list.disableCheck) return;
-    const previous = yield* finalResult(list, attachment);
-    yield* runCommand(chain, yield* commandFor("CHECK", list, attachment, previous));
+    const command = yield* commandFor("CHECK", list, attachment);
+    const cached = Effect.mapError(
+      readResult(cacheDirOf(attachment), command.key, list.cniVersion),
+      (refused) => refuse(toCniFailure(refused)),
+    );
+    const checking = Effect.gen(function* () {
+      const checked = yield* withResult(command, yield* finalResult(list, attachment, cached));
+      yield* runCommand(chain, checked);
+    });
+    yield* inTurn(command, checking);
   });
 
 /**
- * DEL of every plugin of the list, backwards. Succeeds when nothing is left, also where there never was anything. An
- * example is at `attach`.
+ * DEL of every plugin of the list, backwards. One that fails does not keep the others from undoing what they did; the
+ * next DEL or GC asks it again. Succeeds when nothing is left, also where there never was anything. An example is at
+ * `attach`.
  */
 export const detach = (
   list: NetworkList,
   attachment: Attachment,
 ): Effect.Effect<void, CommandFailed, Services> =>
+  Effect.flatMap(commandFor("DEL", list, attachment), (command) => inTurn(command, removeNow(list, attachment)));
+
+/** As `detach`, for who has the turn already. */
+export const removeNow = (
+  list: NetworkList,
+  attachment: Attachment,
+): Effect.Effect<void, CommandFailed, EngineServices> =>
   Effect.gen(function* () {
-    const previous = yield* finalResult(list, attachment);
-    const command = yield* commandFor("DEL", list, attachment, previous);
-    yield* runCommand(chain, command);
+    const command = yield* commandFor("DEL", list, attachment);
+    const cached = readCachedResult(cacheDirOf(attachment), command.key, list.cniVersion);
+    yield* runCommand(chain, yield* withResult(command, yield* finalResult(list, attachment, cached)));
     yield* Effect.catch(removeCache(cacheDirOf(attachment), command.key), (error) => notice(error.message));
   });
 
 /**
- * STATUS of every plugin of the list: could an ADD succeed now? `cniPath` is as in `Attachment`. A list below version
- * 1.1.0, which has no STATUS, passes.
+ * STATUS of every plugin of the list: could an ADD succeed now? `cniPath` is as in `Attachment`. Fails as the first plugin
+ * that is not ready does. A list below version 1.1.0, which has no STATUS, passes.
  *
  * @example
  * ```ts
@@ -177,7 +157,10 @@ export const detach = (
  * await Effect.runPromise(Effect.provide(program, layer()));
  * ```
  */
-export const status = (list: NetworkList, cniPath = ""): Effect.Effect<void, CommandFailed, Services> =>
-  hasCommand(list.cniVersion, "STATUS")
-    ? runStatus(chain, { raw: chainConfig(list, {}), cniVersion: list.cniVersion, path: cniPath })
-    : Effect.void;
+export const status = (list: NetworkList, cniPath = ""): Effect.Effect<void, CommandFailed, EngineServices> =>
+  Effect.suspend(() => {
+    if (!hasCommand(list.cniVersion, "STATUS")) return Effect.void;
+    const fault = checkNetworkName(list.name);
+    if (fault !== null) return refuse(fault);
+    return runStatus(chain, { raw: chainConfig(list, {}), cniVersion: list.cniVersion, path: cniPath });
+  });

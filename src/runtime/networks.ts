@@ -2,16 +2,19 @@
 import * as Data from "effect/Data";
 import * as Effect from "effect/Effect";
 import { type FileError, Files } from "../effects/files.ts";
+import { notice } from "../engine/notice.ts";
+import { nameInText } from "../spec/conf_file.ts";
 import type { Refused } from "../spec/failure.ts";
-import { checkNetworkName } from "../spec/names.ts";
-import { refuseConf } from "../spec/plugin_conf.ts";
+import type { NetworkList } from "../spec/network_list.ts";
 import {
-  listFromPluginConf,
-  type NetworkList,
-  parseNetworkList,
-  parsePluginConf,
-  type PluginConf,
-} from "../spec/network_list.ts";
+  confFiles,
+  LIST_EXTENSIONS,
+  loadSingle,
+  PLUGIN_EXTENSIONS,
+  readListFile,
+  readText,
+  withPluginFolder,
+} from "./conf_files.ts";
 
 /** Where cnitool and most runtimes look for networks. */
 export const DEFAULT_CONF_DIR = "/etc/cni/net.d";
@@ -32,20 +35,10 @@ export class NetworkNotFound extends Data.TaggedError("NetworkNotFound")<{
   }
 }
 
-const extensionOf = (name: string): string => name.slice(name.lastIndexOf("."));
-
-const readAll = (folder: string, extensions: readonly string[]) =>
-  Effect.gen(function* () {
-    const files = yield* Files;
-    const names = (yield* files.list(folder)) ?? [];
-    return names.filter((name) => extensions.includes(extensionOf(name))).map((name) => `${folder}/${name}`);
-  });
-
-const read = (path: string) => Effect.flatMap(Files, (files) => Effect.map(files.read(path), (text) => text ?? ""));
-
 /**
  * Loads the list in a file, with the plugins of the folder `<folder of the file>/<network name>/` (CNI spec 1.1.0,
- * section 1). Ends with `FileError`, or `Refused` for a configuration that is wrong.
+ * section 1). The file may have comments and trailing commas. Ends with `FileError`, or with `Refused` for a
+ * configuration that is wrong, which names every fault as `file:line:column: what is wrong, what was expected`.
  *
  * @example
  * ```ts
@@ -60,27 +53,58 @@ const read = (path: string) => Effect.flatMap(Files, (files) => Effect.map(files
  */
 export const loadList = (path: string): Effect.Effect<NetworkList, FileError | Refused, Files> =>
   Effect.gen(function* () {
-    const list = yield* parseNetworkList(yield* read(path), path);
-    // A name that is no file name would lead into another folder; such a list is refused when it is used.
-    if (list.loadOnlyInlinedPlugins || checkNetworkName(list.name) !== null) return list;
-    const folder = `${path.slice(0, path.lastIndexOf("/"))}/${list.name}`;
-    const confs: PluginConf[] = [];
-    for (const file of yield* readAll(folder, [".conf"])) confs.push(yield* parsePluginConf(yield* read(file), file));
-    if (list.plugins.length + confs.length === 0) {
-      return yield* refuseConf(
-        path,
-        "plugins",
-        undefined,
-        `an array with a plugin, or "${folder}" must hold a .conf file`,
-      );
-    }
-    return { ...list, plugins: [...list.plugins, ...confs] };
+    const text = yield* readText(path);
+    return yield* withPluginFolder(yield* readListFile(text, path), text, path);
   });
+
+/** A file that could not be used, and what it calls its network where that can be seen. */
+interface Broken {
+  readonly error: FileError | Refused;
+  readonly name: string | null;
+}
+
+/** The list in a file when it has that name, else null. Its plugin folder is looked at only then. */
+const loadListNamed = (path: string, name: string) =>
+  Effect.gen(function* () {
+    const text = yield* readText(path);
+    const list = yield* readListFile(text, path);
+    return list.name === name ? yield* withPluginFolder(list, text, path) : null;
+  });
+
+/** The network of one plugin in a file when it has that name, else null. */
+const loadSingleNamed = (path: string, name: string) =>
+  Effect.map(loadSingle(path), (list) => list.name === name ? list : null);
+
+const nameOf = (path: string): Effect.Effect<string | null, never, Files> =>
+  Effect.flatMap(readText(path), nameInText).pipe(Effect.catch(() => Effect.succeed(null)));
+
+/**
+ * The first of the files that holds the network. One that is broken is that network when it says so, and then an error;
+ * else it is put among `broken`, and the search goes on.
+ */
+const firstOf = Effect.fnUntraced(function* (
+  paths: readonly string[],
+  name: string,
+  load: typeof loadListNamed,
+  broken: Broken[],
+) {
+  for (const path of paths) {
+    const loaded = yield* Effect.result(load(path, name));
+    if (loaded._tag === "Success" && loaded.success !== null) return loaded.success;
+    if (loaded._tag === "Success") continue;
+    const error = loaded.failure;
+    const own = yield* nameOf(path);
+    if (own === name) return yield* Effect.fail(error);
+    broken.push({ error, name: own });
+  }
+  return null;
+});
 
 /**
  * The network of that name: the first `.conflist` that has it, else the first `.conf` or `.json`, by byte-wise file name.
- * A broken file that comes before it is an error, because it might have been the one. Ends with `NetworkNotFound`,
- * `FileError`, or `Refused` for a configuration that is wrong.
+ * A broken file of another network is passed over and named in a notice; one that does not show its name might be the
+ * one, so it is an error where no other file has the network. Ends with `NetworkNotFound`, `FileError`, or `Refused` for
+ * a configuration that is wrong.
  *
  * @example
  * ```ts
@@ -98,15 +122,13 @@ export const loadNetwork = (
   name: string,
 ): Effect.Effect<NetworkList, FileError | Refused | NetworkNotFound, Files> =>
   Effect.gen(function* () {
-    const lists = yield* readAll(folder, [".conflist"]);
-    for (const path of lists) {
-      const list = yield* loadList(path);
-      if (list.name === name) return list;
-    }
-    const confs = yield* readAll(folder, [".conf", ".json"]);
-    for (const path of confs) {
-      const list = yield* listFromPluginConf(yield* parsePluginConf(yield* read(path), path), path);
-      if (list.name === name) return list;
-    }
-    return yield* new NetworkNotFound({ folder, name, empty: lists.length + confs.length === 0 });
+    const broken: Broken[] = [];
+    const lists = yield* confFiles(folder, LIST_EXTENSIONS);
+    const list = yield* firstOf(lists, name, loadListNamed, broken);
+    const singles = list === null ? yield* confFiles(folder, PLUGIN_EXTENSIONS) : [];
+    const found = list ?? (yield* firstOf(singles, name, loadSingleNamed, broken));
+    const suspect = broken.find((file) => file.name === null);
+    if (found === null && suspect !== undefined) return yield* Effect.fail(suspect.error);
+    for (const { error } of broken) yield* notice(`Passed over a broken network configuration: ${error.message}`);
+    return found ?? (yield* new NetworkNotFound({ folder, name, empty: lists.length + singles.length === 0 }));
   });

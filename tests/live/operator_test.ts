@@ -24,7 +24,7 @@ const canBecomeNobody = ((): boolean => {
   }
 })();
 
-const COMMANDS = ["add", "check", "del", "log", "replay", "verify"];
+const COMMANDS = ["add", "check", "del", "gc", "status", "log", "replay", "verify"];
 
 /** A lab with two networks in its folder, one in another folder. */
 class Operator extends Lab {

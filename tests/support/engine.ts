@@ -7,10 +7,11 @@ import { ExecError, Executables } from "../../src/effects/exec.ts";
 import { FileError, Files } from "../../src/effects/files.ts";
 import { type SimulatedKernel, simulatedKernel, type SimulatedOptions } from "../../src/effects/kernel/simulated.ts";
 import { type MemoryLeases, memoryLeases } from "../../src/effects/leases/memory.ts";
+import { memoryNetworkLock } from "../../src/effects/lock/memory.ts";
 import { type MemoryEventStore, memoryEventStore } from "../../src/effects/log/memory.ts";
 import { EventStore } from "../../src/effects/log/store.ts";
 import { Origin } from "../../src/effects/origin.ts";
-import type { Command, Services } from "../../src/engine/command.ts";
+import type { Command } from "../../src/engine/command.ts";
 import type { CommandFailed } from "../../src/engine/failure.ts";
 import { pluginsLayer, type Registry } from "../../src/engine/invoke.ts";
 import { Notices } from "../../src/engine/notice.ts";
@@ -18,6 +19,7 @@ import type { Plugin } from "../../src/engine/plugin.ts";
 import { runCommand } from "../../src/engine/run_command.ts";
 import { fold } from "../../src/machines/evolve.ts";
 import { attach, type Attachment, check, detach } from "../../src/runtime/attach.ts";
+import type { Services } from "../../src/runtime/services.ts";
 import type { CniFailure } from "../../src/spec/failure.ts";
 import type { JsonObject } from "../../src/spec/json.ts";
 import type { StreamId } from "../../src/spec/key.ts";
@@ -48,6 +50,7 @@ export class Machine {
   readonly kernel: SimulatedKernel;
   readonly log: MemoryEventStore;
   readonly leases: MemoryLeases;
+  readonly #lock = memoryNetworkLock();
   readonly files = new Map<string, string>();
   readonly said: string[] = [];
   /** Called at every point with its number. */
@@ -86,6 +89,7 @@ export class Machine {
       this.log.layer.pipe(Layer.provideMerge(origin)),
       this.kernel.layer,
       this.leases.layer,
+      this.#lock,
       memoryFiles(this.files),
       this.#executables,
     );

@@ -4,7 +4,7 @@ import { type Import, typescriptFiles, usesOf } from "../support/imports.ts";
 
 /** The files that touch the world: only they and the doors may say `Deno`, only doors and tests may import them. */
 const isLayer = (path: string): boolean =>
-  /^effects\/(kernel\/linux\/|log\/file|leases\/directory|\w*system\w*\.ts$)/.test(path);
+  /^effects\/(libc\/|kernel\/linux\/|lock\/file|log\/file|leases\/directory|\w*system\w*\.ts$)/.test(path);
 
 /** The ops, and the limits they have. */
 const isOp = (path: string): boolean => /^effects\/kernel\/(op|nft)\.ts$/.test(path);
@@ -12,6 +12,8 @@ const isOp = (path: string): boolean => /^effects\/kernel\/(op|nft)\.ts$/.test(p
 const isKernelType = (path: string): boolean => /^effects\/kernel\/(op|nft|host)\.ts$/.test(path);
 const inRoom = (room: string) => (path: string): boolean => path.startsWith(`${room}/`);
 const isService = (path: string): boolean => inRoom("effects")(path) && !isLayer(path);
+/** The order of verbs: only the runtime keeps it. */
+const isLock = inRoom("effects/lock");
 /** All of the engine that a plugin sees. */
 const isPluginSide = (path: string): boolean => /^engine\/(plugin|view|act|delegate)\.ts$/.test(path);
 
@@ -24,7 +26,8 @@ const MAY_IMPORT: Readonly<Record<string, (to: Import) => boolean>> = {
   spec: () => false,
   machines: ({ target, typeOnly }) => inRoom("spec")(target) || (typeOnly && isKernelType(target)),
   effects: ({ target, typeOnly }) => inRoom("spec")(target) || (typeOnly && target === "machines/event.ts"),
-  engine: ({ target }) => inRoom("spec")(target) || inRoom("machines")(target) || isService(target),
+  engine: ({ target, typeOnly }) =>
+    inRoom("spec")(target) || inRoom("machines")(target) || (isService(target) && (typeOnly || !isLock(target))),
   plugins: (to) =>
     inRoom("spec")(to.target) || isOp(to.target) || isPluginSide(to.target) || isKernelFact(to) ||
     (to.typeOnly && isService(to.target)),
@@ -36,7 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, (to: Import) => boolean>> = {
 const SLOW_GLOBALS = new Set(["process", "Buffer", "setTimeout", "setInterval", "setImmediate", "console"]);
 
 /** What may use Node's modules: plugins load neither the operator's options nor the library's door. */
-const MAY_USE_NODE = new Set(["src/cli/parse_args.ts", "mod.ts"]);
+const MAY_USE_NODE = new Set(["src/cli/parse_args.ts", "src/cli/library.ts"]);
 /** Hides `process` from what is imported after it. */
 const MAY_NAME_PROCESS = "src/cli/prelude.ts";
 
@@ -104,6 +107,8 @@ Deno.test.each([
   ["src/plugins/a.ts", 'import { type Finding, attach } from "../runtime/attach.ts";'],
   ["src/runtime/a.ts", 'import { fileStore } from "../effects/log/file.ts";'],
   ["src/runtime/a.ts", 'import { main } from "../cli/main.ts";'],
+  ["src/runtime/a.ts", 'import { fileNetworkLock } from "../effects/lock/file.ts";'],
+  ["src/engine/a.ts", 'import { NetworkLock } from "../effects/lock/network_lock.ts";'],
   ["src/engine/a.ts", 'import { Effect } from "effect";'],
   ["src/engine/a.ts", 'import * as fs from "node:fs";'],
   ["src/runtime/a.ts", 'import { parseArgs } from "@std/cli/parse-args";'],

@@ -1,86 +1,11 @@
-/** `cleat add`, `check`, `del`: cnitool's verbs, arguments and environment. */
+/** `cleat add`, `check`, `del`, `gc`, `status`: cnitool's verbs, arguments and environment. */
 import * as Effect from "effect/Effect";
 import type { CommandFailed } from "../../engine/failure.ts";
-import { attach, type Attachment, check, detach } from "../../runtime/attach.ts";
-import { DEFAULT_CONF_DIR, loadNetwork } from "../../runtime/networks.ts";
-import { cnitoolContainerId } from "../../spec/hash.ts";
-import { isJsonObject, type Json, type JsonObject } from "../../spec/json.ts";
+import { attach, check, detach, status } from "../../runtime/attach.ts";
+import { gc, type ValidAttachment } from "../../runtime/gc.ts";
 import { printResult, renderResult } from "../../spec/render_result.ts";
 import { type Answer, ExitCode, Failure, type Option, type Parsed, type Subcommand, UsageError } from "./command.ts";
-
-type Env = (name: string) => string | undefined;
-
-const options: readonly Option[] = [
-  { name: "ifname", value: "NAME", help: "interface in the container; else $CNI_IFNAME, else eth0" },
-  { name: "container-id", value: "ID", help: "container id; else one made from the netns path, as cnitool does" },
-  { name: "cap", value: "NAME=JSON", help: "capability argument, repeatable; joins $CAP_ARGS", repeatable: true },
-  { name: "args", value: "K=V;K=V", help: "CNI_ARGS; else $CNI_ARGS" },
-  { name: "conf-dir", value: "DIR", help: `where networks are; else $NETCONFPATH, else ${DEFAULT_CONF_DIR}` },
-  { name: "cache-dir", value: "DIR", help: "libcni's result cache; else /var/lib/cni" },
-];
-
-const positional = (parsed: Parsed, index: number, what: string): string => {
-  const value = parsed.positionals[index];
-  if (value === undefined) throw new UsageError(`Cannot go on without ${what}`);
-  return value;
-};
-
-function parseJson(text: string, what: string): Json {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new UsageError(
-      `Cannot use ${what} ${JSON.stringify(text)}: ${error instanceof Error ? error.message : error}`,
-    );
-  }
-}
-
-function capabilityArgs(parsed: Parsed, env: Env): JsonObject {
-  const inherited = env("CAP_ARGS");
-  const base = inherited ? parseJson(inherited, "CAP_ARGS") : {};
-  if (!isJsonObject(base)) throw new UsageError(`Cannot use CAP_ARGS ${inherited}: it is not a JSON object`);
-  const own = (parsed.lists.cap ?? []).map((pair) => {
-    const at = pair.indexOf("=");
-    if (at < 1) throw new UsageError(`Cannot use --cap ${JSON.stringify(pair)}: write it as name=json`);
-    return [pair.slice(0, at), parseJson(pair.slice(at + 1), `--cap ${pair.slice(0, at)}`)];
-  });
-  return { ...base, ...Object.fromEntries(own) };
-}
-
-function cniArgs(parsed: Parsed, env: Env): readonly (readonly [string, string])[] {
-  const text = parsed.strings.args ?? env("CNI_ARGS") ?? "";
-  return text === "" ? [] : text.split(";").map((pair) => {
-    const [name = "", value = "", ...more] = pair.split("=");
-    if (name === "" || value === "" || more.length > 0) {
-      throw new UsageError(`Cannot use CNI_ARGS ${JSON.stringify(pair)}: write pairs as name=value, joined by ";"`);
-    }
-    return [name, value];
-  });
-}
-
-const absolute = (path: string): string => (path.startsWith("/") ? path : `${Deno.cwd()}/${path}`);
-
-const usage = <A>(build: () => A): Effect.Effect<A, UsageError> =>
-  Effect.try({ try: build, catch: (error) => error instanceof UsageError ? error : new UsageError(String(error)) });
-
-const target = (parsed: Parsed, env: Env) =>
-  Effect.gen(function* () {
-    const name = yield* usage(() => positional(parsed, 0, "a network name"));
-    const netns = absolute(yield* usage(() => positional(parsed, 1, "the path of a network namespace")));
-    const folder = parsed.strings["conf-dir"] ?? (env("NETCONFPATH") || DEFAULT_CONF_DIR);
-    const list = yield* Effect.mapError(loadNetwork(folder, name), (error) => new Failure(error.message));
-    const cacheDir = parsed.strings["cache-dir"];
-    const attachment: Attachment = {
-      containerId: parsed.strings["container-id"] ?? (yield* Effect.promise(() => cnitoolContainerId(netns))),
-      netns,
-      ifName: parsed.strings.ifname ?? (env("CNI_IFNAME") || "eth0"),
-      args: yield* usage(() => cniArgs(parsed, env)),
-      capabilityArgs: yield* usage(() => capabilityArgs(parsed, env)),
-      cniPath: env("CNI_PATH") ?? "",
-      ...(cacheDir === undefined ? {} : { cacheDir }),
-    };
-    return { list, attachment };
-  });
+import { target, targetOptions as options, usage } from "./target.ts";
 
 const failed = ({ failure, message }: CommandFailed): Failure => new Failure(message, failure);
 
@@ -97,9 +22,9 @@ export const addCommand: Subcommand = {
     Effect.gen(function* () {
       const { list, attachment } = yield* target(parsed, env);
       const result = yield* Effect.mapError(attach(list, attachment), failed);
-      const printed = yield* Effect.orDie(printResult(result, result.cniVersion));
+      const text = yield* Effect.orDie(printResult(result, result.cniVersion)); // no final newline, as cnitool prints it
       const json = yield* Effect.orDie(renderResult(result, result.cniVersion));
-      return { text: `${printed}\n`, json, exitCode: ExitCode.OK };
+      return { text, json, exitCode: ExitCode.OK };
     }),
 };
 
@@ -129,4 +54,52 @@ export const delCommand: Subcommand = {
   description: "Undoes everything the log knows of the attachment. The namespace may be gone. Repeating it is fine.",
   options,
   run: silently(detach),
+};
+
+const validOption: Option = {
+  name: "valid",
+  value: "ID/IFNAME",
+  help: "an attachment that stays, repeatable",
+  repeatable: true,
+};
+
+/** What --valid names; null without it, which means that nothing stays. */
+const validAttachments = ({ lists }: Parsed): readonly ValidAttachment[] | null => {
+  const given = lists.valid ?? [];
+  return given.length === 0 ? null : given.map((text) => {
+    const [containerId = "", ifName = "", ...more] = text.split("/");
+    if (containerId === "" || ifName === "" || more.length > 0) {
+      throw new UsageError(`Cannot use --valid ${JSON.stringify(text)}: write it as container/interface`);
+    }
+    return { containerId, ifName };
+  });
+};
+
+/** `cleat gc`. */
+export const gcCommand: Subcommand = {
+  name: "gc",
+  arguments: "<network> <netns>",
+  summary: "remove what is left of attachments that are not valid",
+  description: "Runs DEL for EVERY attachment of the network but those that --valid names, then GC of every plugin.\n" +
+    "The namespace is not used; it is asked for because cnitool asks for it.",
+  options: [...options, validOption],
+  run: (parsed, env) =>
+    Effect.gen(function* () {
+      const valid = yield* usage(() => validAttachments(parsed));
+      const { list, attachment: { cniPath = "", cacheDir } } = yield* target(parsed, env);
+      const places = { cniPath, ...(cacheDir === undefined ? {} : { cacheDir }) };
+      yield* Effect.mapError(gc(list, valid, places), failed);
+      return silent;
+    }),
+};
+
+/** `cleat status`. */
+export const statusCommand: Subcommand = {
+  name: "status",
+  arguments: "<network> <netns>",
+  summary: "ask whether containers could be attached now",
+  description: "Runs STATUS of every plugin of the network; prints nothing when all are ready.\n" +
+    "The namespace is not used; it is asked for because cnitool asks for it.",
+  options,
+  run: silently((list, { cniPath }) => status(list, cniPath)),
 };

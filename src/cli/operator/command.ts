@@ -1,6 +1,6 @@
 /** What a subcommand of `cleat` is. */
 import type * as Effect from "effect/Effect";
-import type { Services } from "../../engine/command.ts";
+import type { Services } from "../../runtime/services.ts";
 
 /** Exit codes of `cleat`. */
 export const ExitCode = {

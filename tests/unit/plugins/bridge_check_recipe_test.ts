@@ -24,7 +24,7 @@ Deno.test("[bridge 2.8] CHECK accepts a /32, and routes in other tables", async 
   done(await run("CHECK", { ...conf, prevResult: added as unknown as JsonObject }));
 });
 
-Deno.test("[bridge 2.4] CHECK finds a lost address, route, port and MAC, and what prevResult lacks", async () => {
+Deno.test("[C42] [bridge 2.4] CHECK finds a lost address, route, port and MAC, and what prevResult lacks", async () => {
   const drifts: [KernelOp, RegExp][] = [
     [{ op: "address.remove", on: "container", link: "eth0", address: "10.1.0.2/24" }, /10\.1\.0\.2\/24/],
     [
@@ -93,14 +93,14 @@ Deno.test("DEL leaves a link alone that is of another bridge, or of another atta
   }
 });
 
-Deno.test("[bridge 2.9.8] DEL for something never added succeeds and changes nothing", async () => {
+Deno.test("[C33] [bridge 2.9.8] DEL for something never added succeeds and changes nothing", async () => {
   const { machine, run, ops } = machineOf();
   const before = machine.dump();
   done(await run("DEL", IPV4));
   assert.deepEqual([machine.dump(), ops], [before, []]);
 });
 
-Deno.test("a taken interface name is refused by name, and DEL after it leaves the link that has it", async () => {
+Deno.test("[C25] a taken interface name is refused by name, and DEL after it leaves the link that has it", async () => {
   const { machine, run } = byGo("br9");
   const { code, msg } = failure(await run("ADD", NET));
   assert.equal(code, 102);

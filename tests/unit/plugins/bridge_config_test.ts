@@ -33,7 +33,7 @@ Deno.test("[bridge 2.1] every key has the documented default", () => {
   assert.deepEqual(plan({}), DEFAULT_PLAN);
 });
 
-Deno.test("[bridge 2.1] keys match whatever their case, as Go's decoder matches them", () => {
+Deno.test("[A4, I1] [bridge 2.1] keys match whatever their case, as Go's decoder matches them", () => {
   const { mac, bridge } = plan({ Bridge: "br7", RuntimeConfig: { Mac: "02:00:00:00:00:07" } });
   assert.deepEqual([bridge, mac], ["br7", "02:00:00:00:00:07"]);
 });
@@ -127,7 +127,7 @@ Deno.test("[bridge 2.9.6] with vlan and trunk, the port's own VLAN is native and
   ]);
 });
 
-Deno.test("[bridge 2.9.12] args.cni beats CNI_ARGS, runtimeConfig beats both", () => {
+Deno.test("[F1, F2, F8, F14, F15] [bridge 2.9.12] args.cni beats CNI_ARGS, runtimeConfig beats both", () => {
   const args = "MAC=02:00:00:00:00:01";
   const inArgs = { args: { cni: { mac: "02:00:00:00:00:02" } } };
   const inRuntime = { runtimeConfig: { mac: "0200.0000.0003" } };
@@ -142,7 +142,7 @@ Deno.test("[bridge 2.1] a MAC that is none is refused before the veth is made", 
   assert.match(refused({ runtimeConfig: { mac: "oops" } }).msg, /"runtimeConfig\.mac": "oops"/);
 });
 
-Deno.test("[bridge 1.3] unknown CNI_ARGS are refused unless IgnoreUnknown says otherwise", () => {
+Deno.test("[B25, F18] [bridge 1.3] unknown CNI_ARGS are refused unless IgnoreUnknown says otherwise", () => {
   assert.equal(refused({}, "IP=10.0.0.2").code, 4);
   assert.equal(plan({}, "IP=10.0.0.2;K8S_POD_NAME=p;IgnoreUnknown=1").mac, undefined);
 });
@@ -152,7 +152,7 @@ Deno.test("[bridge 2.9.6] layer 2 with a config before 0.3.0 is refused: its res
   assert.equal(Effect.runSync(attempt(IPAM, "", "0.2.0")).ipam, "host-local");
 });
 
-Deno.test("[bridge 2.1] dns replaces IPAM's as a whole if any of its fields is present, even an empty list", () => {
+Deno.test("[A36] [bridge 2.1] dns replaces IPAM's as a whole if any of its fields is present, even an empty list", () => {
   assert.equal(plan({ dns: {} }).dns, null);
   assert.equal(plan({ dns: { domain: "" } }).dns, null);
   assert.deepEqual(plan({ dns: { nameservers: [] } }).dns, { nameservers: [] });

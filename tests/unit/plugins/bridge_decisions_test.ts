@@ -38,10 +38,17 @@ Deno.test("[bridge 2.9.5] isDefaultGateway adds one default route per family, th
   assert.deepEqual(routes, [{ dst: "0.0.0.0/0", gw: "10.1.0.1" }, { dst: "::/0", gw: "fd00::1" }]);
 });
 
-Deno.test("a default route from IPAM is not doubled, with or without a next hop", () => {
+Deno.test("[D12] a default route from IPAM is not doubled, with or without a next hop", () => {
   for (const route of [{ dst: "0.0.0.0/0" }, { dst: "0.0.0.0/0", gw: "10.1.0.9" }]) {
     assert.deepEqual(addressing(DEFAULT_GATEWAY, result(["10.1.0.2/16"], [route])).routes, [route]);
   }
+});
+
+Deno.test("[D12] the gateway of an address makes no route, and a route of IPAM stays without one", () => {
+  const answer = { cniVersion: "1.1.0", ips: [{ address: "10.1.0.2/16", gateway: "10.1.0.1" }] };
+  assert.deepEqual(addressing(GATEWAY, answer).routes, []);
+  const routes = [{ dst: "10.9.0.0/16" }];
+  assert.deepEqual(addressing(GATEWAY, { ...answer, routes }).routes, routes);
 });
 
 Deno.test("gateways take the prefix of the address they serve, each once, IPv4 first", () => {
@@ -94,7 +101,7 @@ const IPS = [
   { address: "10.2.0.2/16", gateway: "10.2.0.1" },
 ];
 
-Deno.test("[ipam 8.2] a route without a next hop takes the first gateway of its family, also in another table", () => {
+Deno.test("[E9] [ipam 8.2] a route without a next hop takes the first gateway of its family, also in another table", () => {
   const [first, second] = routeOps("eth0", IPS, [{ dst: "0.0.0.0/0" }, { dst: "fd09::/64", table: 5000, scope: 200 }]);
   assert.deepEqual(first, { op: "route.add", on: "container", link: "eth0", dst: "0.0.0.0/0", gw: "10.1.0.1" });
   assert.deepEqual(second, {

@@ -22,7 +22,7 @@ import {
   result,
 } from "../../support/bridge_machine.ts";
 
-Deno.test("[bridge 2.2] the result: bridge, host end, container end; addresses of the third", async () => {
+Deno.test("[B3, C26, D1, E7, E8] [bridge 2.2] the result: bridge, host end, container end; addresses of the third", async () => {
   const { machine, run } = machineOf();
   const { interfaces, ips, routes } = result(await run("ADD", IPV4));
   assert.deepEqual(interfaces?.map(({ name, sandbox }) => [name, sandbox]), [
@@ -160,7 +160,7 @@ Deno.test("a bridge that another ADD makes at the same moment is used", async ()
   assert.ok(addressesOf(hostOf(machine), "br1")?.includes("10.1.0.1/24"));
 });
 
-Deno.test("[bridge 2.9.9, 2.9.13] another gateway address is refused and gives the lease back; force replaces it", async () => {
+Deno.test("[D7, J132] [bridge 2.9.9, 2.9.13] another gateway address is refused and gives the lease back; force replaces it", async () => {
   const { machine, kernel, run } = machineOf();
   done(await run("ADD", IPV4));
   done(await run("DEL", IPV4));
@@ -182,7 +182,7 @@ Deno.test("two IPv4 range sets give the bridge two gateways", async () => {
   assert.ok(["10.1.0.1/24", "10.2.0.1/24"].every((address) => addresses?.includes(address)), String(addresses));
 });
 
-Deno.test("[bridge 2.8] a default route of IPAM without a next hop takes the gateway, and is the only one", async () => {
+Deno.test("[D12, E9] [bridge 2.8] a default route of IPAM without a next hop takes the gateway, and is the only one", async () => {
   const { machine, run } = machineOf();
   const conf = echoing({ ips: [{ address: "10.1.0.2/24" }], routes: [{ dst: "0.0.0.0/0" }] }, {
     isDefaultGateway: true,
@@ -200,7 +200,7 @@ Deno.test("IPAM without an address is a failure that leaves no link", async () =
   assert.deepEqual(Object.keys(containerOf(machine).links), ["lo"]);
 });
 
-Deno.test("[bridge 2.2] dns of the configuration replaces IPAM's as a whole", async () => {
+Deno.test("[A36, E10] [bridge 2.2] dns of the configuration replaces IPAM's as a whole", async () => {
   const answer = { ips: [{ address: "10.1.0.2/24" }], dns: { nameservers: ["10.1.0.9"], domain: "a.example" } };
   const ofIpam = result(await machineOf().run("ADD", echoing(answer)));
   assert.deepEqual(ofIpam.dns, answer.dns);

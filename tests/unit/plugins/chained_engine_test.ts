@@ -57,7 +57,7 @@ const failure = (outcome: Outcome) => {
   return outcome.failure;
 };
 
-Deno.test("tuning: ADD, CHECK, and DEL without config or prevResult restores link and sysctls", async () => {
+Deno.test("[B3, C34, F19] tuning: ADD, CHECK, and DEL without config or prevResult restores link and sysctls", async () => {
   const machine = machineOf();
   const run = (verb: Command["verb"], raw: Command["raw"] = TUNING) => machine.command(tuning, commandOf(verb, raw));
   const before = machine.dump();
@@ -77,7 +77,7 @@ Deno.test("[tuning 4.7] CHECK finds what changed behind tuning's back, and does 
   assert.match(failure(await run("CHECK")).msg, /1400.*1300/);
 });
 
-Deno.test("portmap: ADD, CHECK, and DEL without runtimeConfig removes the ports and leaves the rules", async () => {
+Deno.test("[B3, C34, F19] portmap: ADD, CHECK, and DEL without runtimeConfig removes the ports and leaves the rules", async () => {
   const machine = machineOf();
   const run = (verb: Command["verb"], raw: Command["raw"] = PORTMAP) => machine.command(portmap, commandOf(verb, raw));
   ok(await run("ADD"), "ADD");

@@ -132,7 +132,7 @@ Deno.test("[host-local 3.9] before 0.3.0: two sets of one family are refused, on
   );
 });
 
-Deno.test("[host-local 3.9] the old form, and sets in the order runtime, old form, ranges", () => {
+Deno.test("[F1, F4] [host-local 3.9] the old form, and sets in the order runtime, old form, ranges", () => {
   const conf = {
     ...ipam({
       subnet: "10.1.2.0/24",
@@ -174,14 +174,14 @@ const TWO_SETS = ipam({
 });
 const wants = (conf: JsonObject, args?: string) => reserve(conf, args).map(({ want }) => want);
 
-Deno.test("[host-local 3.9] CNI_ARGS IP with and without prefix; an empty one is none", () => {
+Deno.test("[F17] [host-local 3.9] CNI_ARGS IP with and without prefix; an empty one is none", () => {
   assert.deepEqual(wants(TWO_SETS, "IP=10.1.0.9"), ["10.1.0.9", undefined]);
   assert.deepEqual(wants(TWO_SETS, "IP=10.1.0.9/16"), ["10.1.0.9", undefined]);
   assert.deepEqual(wants(TWO_SETS, "IP="), [undefined, undefined]);
   assert.match(refused(TWO_SETS, "IP=10.1.0").msg, /CNI_ARGS "IP": "10\.1\.0"/);
 });
 
-Deno.test("[host-local 3.9.8-10] wanted addresses of args and runtimeConfig go to the sets that have them", () => {
+Deno.test("[F1, F7, F14, F15] [host-local 3.9.8-10] wanted addresses of args and runtimeConfig go to the sets that have them", () => {
   assert.deepEqual(wants({ ...TWO_SETS, args: { cni: { ips: ["FD00::9/64"] } } }, "IP=10.2.0.9"), [
     "10.2.0.9",
     "fd00::9",
@@ -203,7 +203,7 @@ Deno.test("[host-local 3.9.11] wanted addresses nobody can give are refused by n
   }
 });
 
-Deno.test("[host-local 3.1] list entries that are no address, and unknown CNI_ARGS, are refused", () => {
+Deno.test("[B25] [host-local 3.1] list entries that are no address, and unknown CNI_ARGS, are refused", () => {
   for (const ip of ["", "nonsense", "10.0.0.0.1"]) {
     assert.match(refused({ ...TWO_SETS, args: { cni: { ips: [ip] } } }).msg, /"args\.cni\.ips\[0\]"/);
   }

@@ -33,7 +33,7 @@ const DUAL = net({
 });
 const SMALL = net({ subnet: "10.1.2.0/29" });
 
-Deno.test("[host-local 3.9.1] one address per set in their order, routes and dns of the configuration", async () => {
+Deno.test("[D11, E12] [host-local 3.9.1] one address per set in their order, routes and dns of the configuration", async () => {
   const { machine, run, pool } = machineOf();
   machine.files.set("/run/resolv.conf", "nameserver 192.0.2.3\n");
   assert.deepEqual(result(await run("ADD", DUAL)), {
@@ -84,7 +84,7 @@ Deno.test("[host-local 3.9.4] DEL removes an old-format lease the log does not k
   assert.deepEqual(leased(), ["10.1.2.4"]);
 });
 
-Deno.test("[host-local 3.9.5] DEL of an unknown container succeeds and makes no pool", async () => {
+Deno.test("[C33] [host-local 3.9.5] DEL of an unknown container succeeds and makes no pool", async () => {
   const { machine, run } = machineOf();
   done(await run("DEL", SMALL));
   assert.deepEqual(machine.leases.dump(), {});
@@ -143,7 +143,7 @@ Deno.test("CHECK accepts leases of the old format, and says what is wrong with t
   assert.match(failure(await run("CHECK", net({ subnet: "10.1.2.1/29" }))).msg, /host bits/);
 });
 
-Deno.test("STATUS says that nothing is left, per range set, and has nothing to say without ranges", async () => {
+Deno.test("[B79, C55] STATUS says that nothing is left, per range set, and has nothing to say without ranges", async () => {
   const { machine } = machineOf();
   const status = async (raw: JsonObject) =>
     await machine.run(runStatus(hostLocal, { raw, cniVersion: "1.1.0", path: "" }));

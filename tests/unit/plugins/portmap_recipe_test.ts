@@ -47,7 +47,7 @@ const machineWithBridge = () => {
 
 const ROUTE_LOCALNET = "net/ipv4/conf/cni0.7/route_localnet";
 
-Deno.test("[portmap 5.2] without mappings ADD answers prevResult and touches nothing", async () => {
+Deno.test("[C26] [portmap 5.2] without mappings ADD answers prevResult and touches nothing", async () => {
   const machine = machineWithBridge();
   assert.deepEqual(await machine.run(portmap.add(request("c1", {}))), PREV);
   assert.deepEqual(machine.asked, []);

@@ -36,7 +36,7 @@ const elementsOf = async (raw: JsonObject, prevResult: CniResult): Promise<reado
 const inSet = (elements: readonly NftElement[], set: string) =>
   elements.filter((element) => element.set === set).map(({ key, value }) => ({ key, value }));
 
-Deno.test("[portmap 5.9] a full configuration is read, keys in any case", () => {
+Deno.test("[F2, F3, I1, J123] [portmap 5.9] a full configuration is read, keys in any case", () => {
   const config: PortmapConfig = Effect.runSync(decodeConfig(portmap.config, {
     name: "test",
     type: "portmap",
@@ -63,7 +63,7 @@ Deno.test("[portmap 5.9] a full configuration is read, keys in any case", () => 
   ]);
 });
 
-Deno.test("[portmap 5.9] the form of DEL, without runtimeConfig and prevResult, is accepted", () => {
+Deno.test("[C34] [portmap 5.9] the form of DEL, without runtimeConfig and prevResult, is accepted", () => {
   assert.deepEqual(accept({ snat: true }).mappings, []);
   assert.deepEqual(accept({ runtimeConfig: { portMappings: null } }).mappings, []);
 });
@@ -155,7 +155,7 @@ Deno.test("[portmap 5.9] the right addresses are picked among three", () => {
   assert.deepEqual(targets.map(({ address }) => address), ["10.0.0.2/24", "2001:db8:1::2/64"]);
 });
 
-Deno.test("[portmap 5.9] an address without interface, or with one the result does not list, counts", () => {
+Deno.test("[E11] [portmap 5.9] an address without interface, or with one the result does not list, counts", () => {
   const { mappings } = accept(mapped(web));
   const pick = (interfaceIndex?: number) =>
     targetsOf(

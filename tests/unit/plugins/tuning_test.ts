@@ -71,7 +71,7 @@ const addAndUndo = async (raw: JsonObject, args = "", files: Readonly<Record<str
   return { result, link, performed: machine.performed };
 };
 
-Deno.test("[tuning 4.8.1] sysctls alone leave prevResult as it is, and are restored", async () => {
+Deno.test("[C26, F19] [tuning 4.8.1] sysctls alone leave prevResult as it is, and are restored", async () => {
   const { result, performed } = await addAndUndo({ sysctl: { "net.ipv4.conf.all.log_martians": "1" } });
   assert.deepEqual(result, PREV);
   assert.deepEqual(performed, [
@@ -105,7 +105,7 @@ Deno.test("[tuning 4.8.8] a MAC of the configuration is on the link and in the r
   assert.deepEqual({ ...result, interfaces: PREV.interfaces }, PREV);
 });
 
-Deno.test("[tuning 4.8.9 to 4.8.11] of several MACs args.cni beats runtimeConfig, CNI_ARGS and mac, in this order", () => {
+Deno.test("[F1, F8, F15] [tuning 4.8.9 to 4.8.11] of several MACs args.cni beats runtimeConfig, CNI_ARGS and mac, in this order", () => {
   const mac = (last: number) => `02:00:00:00:00:0${last}`;
   const all = { mac: mac(1), RuntimeConfig: { mac: mac(3) }, args: { cni: { mac: mac(4) } } };
   const args = `IgnoreUnknown=true;MAC=${mac(2)};IP=10.0.0.1`;

@@ -22,7 +22,7 @@ function machineOf(registry: ReadonlyMap<string, AnyPlugin> = toys({ ops: OPS })
   return machine;
 }
 
-Deno.test("attach answers the result of the last plugin, logs the chain, and caches as libcni does", async () => {
+Deno.test("[C11, C38, C60, J44, J45] attach answers the result of the last plugin, logs the chain, and caches as libcni does", async () => {
   const machine = machineOf();
   const attachment: Attachment = { ...C1, args: [["A", "1"]], capabilityArgs: { mac: "02:00:00:00:00:01" } };
   assert.deepEqual(ok(await machine.network("ADD", LIST, attachment)), RESULT);
@@ -44,7 +44,7 @@ Deno.test("attach answers the result of the last plugin, logs the chain, and cac
   assert.deepEqual([...machine.files.keys()], [], "the cache entry is gone");
 });
 
-Deno.test("each plugin gets the capability arguments it asked for, and no others", async () => {
+Deno.test("[C19, J25, F1] each plugin gets the capability arguments it asked for, and no others", async () => {
   const { layer, runs } = foreign({ one: printing(RESULT), two: printing(RESULT) });
   const machine = new Machine(new Map(), {}, layer);
   machine.kernel.addNetns("/ns/c1");
@@ -59,7 +59,7 @@ Deno.test("each plugin gets the capability arguments it asked for, and no others
   }]);
 });
 
-Deno.test("an ADD whose cache entry cannot be written is undone and fails", async () => {
+Deno.test("[C30, J49] an ADD whose cache entry cannot be written is undone and fails", async () => {
   const machine = machineOf();
   const before = machine.kernel.dump();
   machine.files.set = () => {
@@ -72,7 +72,14 @@ Deno.test("an ADD whose cache entry cannot be written is undone and fails", asyn
   assert.doesNotMatch(JSON.stringify(machine.leases.dump()), /c1/);
 });
 
-Deno.test("a second ADD is refused and leaves the cache entry of the first", async () => {
+Deno.test("[G10, C58] without a folder for the cache, it is libcni's own", async () => {
+  const machine = machineOf();
+  const { cacheDir: _, ...c1 } = C1;
+  ok(await machine.network("ADD", LIST, c1));
+  assert.deepEqual([...machine.files.keys()], ["/var/lib/cni/results/net-c1-eth0"]);
+});
+
+Deno.test("[C7] a second ADD is refused and leaves the cache entry of the first", async () => {
   const machine = machineOf();
   ok(await machine.network("ADD", LIST, C1));
   const cached = machine.files.get(CACHE);
@@ -84,7 +91,7 @@ Deno.test("a second ADD is refused and leaves the cache entry of the first", asy
 const withoutLog = (machine: Machine, registry = toys({ ops: OPS })): Machine =>
   Object.assign(new Machine(registry), { kernel: machine.kernel, leases: machine.leases, files: machine.files });
 
-Deno.test("CHECK compares with the log's result, and with the cached one when the log is lost", async () => {
+Deno.test("[C9, C12, C41] CHECK compares with the log's result, and with the cached one when the log is lost", async () => {
   const { layer, runs } = foreign({ them: printing(RESULT) });
   const list = listOf({}, [{ type: "them" }]);
   const machine = new Machine(new Map(), {}, layer);
@@ -102,7 +109,7 @@ Deno.test("CHECK compares with the log's result, and with the cached one when th
   assert.match(seen[1]?.[1] ?? "", /10\.9\.9\.9/, "the cache is all there is");
 });
 
-Deno.test("a damaged cache never stands in the way of DEL, with a log and without", async () => {
+Deno.test("[C37, I29] a damaged cache never stands in the way of DEL, with a log and without", async () => {
   for (const text of ["", "{", '{"kind":"cniCacheV1","result":{"cniVersion":"1.1.0","ips":7}}']) {
     for (const hasLog of [true, false]) {
       const machine = machineOf();
@@ -115,13 +122,13 @@ Deno.test("a damaged cache never stands in the way of DEL, with a log and withou
   }
 });
 
-Deno.test("DEL of what was never attached succeeds and leaves no cache entry", async () => {
+Deno.test("[C33, C34] DEL of what was never attached succeeds and leaves no cache entry", async () => {
   const machine = machineOf();
   for (const netns of ["/ns/c1", "", "/ns/gone"]) ok(await machine.network("DEL", LIST, { ...C1, netns }), netns);
   assert.deepEqual([...machine.files], []);
 });
 
-Deno.test("CHECK of a version below 0.4.0 is refused with code 1, also when the list disables CHECK", async () => {
+Deno.test("[C43, I25, J52] CHECK of a version below 0.4.0 is refused with code 1, also when the list disables CHECK", async () => {
   for (const cniVersion of ["", "0.1.0", "0.3.1"]) {
     for (const disableCheck of [false, true]) {
       const failure = failed(await machineOf().network("CHECK", listOf({ cniVersion, disableCheck }), C1));
@@ -131,7 +138,7 @@ Deno.test("CHECK of a version below 0.4.0 is refused with code 1, also when the 
   }
 });
 
-Deno.test("CHECK of a list that disables it passes, whatever the state of the attachment", async () => {
+Deno.test("[A10, C41, C43, J51] CHECK of a list that disables it passes, whatever the state of the attachment", async () => {
   const machine = machineOf();
   ok(await machine.network("CHECK", listOf({ disableCheck: true }), C1), "nothing is attached");
   ok(await machine.network("ADD", listOf({ disableCheck: true }), C1));
@@ -140,7 +147,7 @@ Deno.test("CHECK of a list that disables it passes, whatever the state of the at
   assert.match(wordsOf(failed(await machine.network("CHECK", LIST, C1))), /"v1" on the host: expected it to exist/);
 });
 
-Deno.test("attach and detach work for every version, and for a list without one", async () => {
+Deno.test("[C38] attach and detach work for every version, and for a list without one", async () => {
   for (const cniVersion of ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0", ""]) {
     const machine = machineOf();
     const before = machine.kernel.dump();
@@ -164,7 +171,7 @@ const NAMES:
   ];
 
 for (const [what, list, attachment, code, word] of NAMES) {
-  Deno.test(`ADD, CHECK and DEL refuse a bad ${what} with code ${code} and touch nothing`, async () => {
+  Deno.test(`[B18, C28, I20, J47] ADD, CHECK and DEL refuse a bad ${what} with code ${code} and touch nothing`, async () => {
     for (const verb of ["ADD", "CHECK", "DEL"] as const) {
       const machine = machineOf();
       const before = machine.dump();
@@ -176,7 +183,7 @@ for (const [what, list, attachment, code, word] of NAMES) {
   });
 }
 
-Deno.test("a plugin of the network's folder is undone from the log, though the list is not what it was", async () => {
+Deno.test("[I21] a plugin of the network's folder is undone from the log, though the list is not what it was", async () => {
   const machine = machineOf(toys({ ops: [VETH, ADDRESS] }, { type: "extra", ops: OPS.slice(2) }));
   const before = machine.kernel.dump();
   const extra = { type: "extra", capabilities: {}, raw: { type: "extra" } };

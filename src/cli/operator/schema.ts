@@ -1,0 +1,32 @@
+/** `cleat schema`: JSON Schema of a plugin's configuration. */
+import * as Effect from "effect/Effect";
+import { registry } from "../../plugins/registry.ts";
+import { configJsonSchema } from "../../spec/config_json_schema.ts";
+import { type Answer, ExitCode, type Subcommand, UsageError } from "./command.ts";
+
+/** `cleat schema`. */
+export const schemaCommand: Subcommand = {
+  name: "schema",
+  arguments: "<plugin>",
+  summary: "print JSON Schema of a plugin's configuration",
+  description: "Prints JSON Schema (draft 2020-12) of the plugin's keys and of those that all plugins have.\n" +
+    `Plugins: ${[...registry.keys()].join(", ")}.`,
+  options: [],
+  run: ({ positionals: [type = ""] }) =>
+    Effect.gen(function* () {
+      const plugin = registry.get(type);
+      if (plugin === undefined) {
+        const known = [...registry.keys()].join(", ");
+        return yield* Effect.fail(
+          new UsageError(
+            type === ""
+              ? `Cannot go on without the name of a plugin: ${known}`
+              : `Cannot show the schema of "${type}": the plugins are ${known}`,
+          ),
+        );
+      }
+      const json = plugin(({ config }) => configJsonSchema(type, config));
+      const answer: Answer = { text: `${JSON.stringify(json, null, 2)}\n`, json, exitCode: ExitCode.OK };
+      return answer;
+    }),
+};
