@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema";
 import * as SchemaGetter from "effect/SchemaGetter";
 import * as SchemaIssue from "effect/SchemaIssue";
 import { canonicalCidr, canonicalIp } from "./cidr.ts";
+import { described } from "./key_descriptions.ts";
 import { parseLinkMac } from "./mac.ts";
 
 /** What a text is read with: null refuses it, with `expected` saying what would be right. */
@@ -93,31 +94,58 @@ export const listOf = <A, E>(item: Schema.Codec<A, E>) =>
 const Texts = Schema.optionalKey(Schema.Array(Schema.String));
 
 /** Name service settings of a configuration and of a result. */
-export const DnsConfig = Schema.Struct({
-  nameservers: Texts,
-  domain: Schema.optionalKey(Schema.String),
-  search: Texts,
-  options: Texts,
-});
+export const DnsConfig = described(
+  Schema.Struct({
+    nameservers: Texts,
+    domain: Schema.optionalKey(Schema.String),
+    search: Texts,
+    options: Texts,
+  }),
+  {
+    nameservers: "addresses of name servers, in the order of preference",
+    domain: "the local domain, for short host names",
+    search: "domains to search short host names in, in the order of preference",
+    options: "options for the resolver, as in resolv.conf",
+  },
+);
 
 /** A route of a configuration: `dst` a prefix, `gw` the next hop. */
-export const RouteConfig = Schema.Struct({
-  dst: CidrString,
-  gw: OptionalIp,
-  mtu: Schema.optionalKey(Uint32),
-  advmss: Schema.optionalKey(Uint32),
-  priority: Schema.optionalKey(Uint32),
-  table: Schema.optionalKey(Uint32),
-  scope: Schema.optionalKey(intBetween(0, 255)),
-});
+export const RouteConfig = described(
+  Schema.Struct({
+    dst: CidrString,
+    gw: OptionalIp,
+    mtu: Schema.optionalKey(Uint32),
+    advmss: Schema.optionalKey(Uint32),
+    priority: Schema.optionalKey(Uint32),
+    table: Schema.optionalKey(Uint32),
+    scope: Schema.optionalKey(intBetween(0, 255)),
+  }),
+  {
+    dst: `the destination: ${CIDR}`,
+    gw: "the next hop; the gateway of the address where it is left out",
+    mtu: "MTU along the route, in bytes",
+    advmss: "segment size to tell TCP peers along the route, in bytes",
+    priority: "metric of the route: a lower one is preferred",
+    table: "routing table to put the route in",
+    scope: "scope of the route: 0 global, 253 link, 254 host",
+  },
+);
 
 /** host-local's range: addresses of one subnet, with defaults for what is left out. */
-export const RangeConfig = Schema.Struct({
-  subnet: CidrString,
-  rangeStart: OptionalIp,
-  rangeEnd: OptionalIp,
-  gateway: OptionalIp,
-});
+export const RangeConfig = described(
+  Schema.Struct({
+    subnet: CidrString,
+    rangeStart: OptionalIp,
+    rangeEnd: OptionalIp,
+    gateway: OptionalIp,
+  }),
+  {
+    subnet: CIDR,
+    rangeStart: "the first address to give out; the subnet's first where it is left out",
+    rangeEnd: "the last address to give out; the subnet's last where it is left out",
+    gateway: "the gateway, which is not given out; the subnet's first address where it is left out",
+  },
+);
 
 /** A range set: one address is given out per set. */
 export const RangeSetConfig = Schema.Array(RangeConfig);

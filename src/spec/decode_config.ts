@@ -5,26 +5,13 @@
  */
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
+import type * as SchemaAST from "effect/SchemaAST";
 import * as SchemaIssue from "effect/SchemaIssue";
-import { CniCode, Refused } from "./failure.ts";
+import { type ConfFault, type ConfPath, quote, refusalOf, subject } from "./conf_fault.ts";
+import { CniCode, type Refused } from "./failure.ts";
 import { foldKeys } from "./fold_keys.ts";
 import type { JsonObject } from "./json.ts";
-
-/** Longest value a message quotes, in characters. */
-const MAX_QUOTED = 80;
-
-/** A value as JSON, cut to what a message can carry. */
-export function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED - 1)}…` : text;
-}
-
-/** `ipam.ranges[0][1].subnet`: how people write a path. */
-const dotted = (path: readonly PropertyKey[]): string =>
-  path.reduce<string>(
-    (text, key) => typeof key === "number" ? `${text}[${key}]` : `${text && text + "."}${String(key)}`,
-    "",
-  );
+import { descriptionOf } from "./key_descriptions.ts";
 
 /** What is at a path; undefined where the path leads nowhere. */
 const valueAt = (root: unknown, path: readonly PropertyKey[]): unknown =>
@@ -41,28 +28,56 @@ const withArticle = (expected: string): string =>
 const clause = (message: string): string =>
   message.startsWith("Expected ") ? `is not ${withArticle(message.slice("Expected ".length))}` : message;
 
-/** One sentence for one fault. */
-function sentence(root: unknown, path: readonly PropertyKey[], message: string): string {
-  const value = valueAt(root, path);
-  const name = path.length === 0 ? "the configuration" : `"${dotted(path)}"`;
-  return value === undefined
-    ? `Cannot use ${name}: it is missing`
-    : `Cannot use ${name}: ${quote(value)} ${clause(message)}`;
-}
-
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1();
 
-/** The refusal for a schema's issues: the first as `msg`, the others in `details`. */
-function refusal(issue: SchemaIssue.Issue, root: unknown): Refused {
-  const sentences = formatIssues(issue).issues.map(({ path, message }) =>
-    sentence(root, (path ?? []).map((key) => typeof key === "object" ? key.key : key), message)
-  );
-  const [msg = "Cannot use the configuration", ...more] = [...new Set(sentences)];
-  return new Refused({
-    code: CniCode.INVALID_NETWORK_CONFIG,
-    msg,
-    ...(more.length === 0 ? {} : { details: more.join("; ") }),
+/** A path as the schema has it; symbols name no keys of JSON. */
+const pathOf = (path: readonly unknown[]): ConfPath =>
+  path.map((segment) => typeof segment === "object" && segment !== null && "key" in segment ? segment.key : segment)
+    .map((key) => typeof key === "number" ? key : String(key));
+
+/** How the schema describes what is at a path; a key that is required says in its description what it must be. */
+function descriptionAt(ast: SchemaAST.AST | undefined, [key, ...path]: ConfPath): string | undefined {
+  if (ast?._tag === "Arrays") return descriptionAt(ast.rest[0], path);
+  if (ast?._tag !== "Objects" || typeof key !== "string") return undefined;
+  if (path.length === 0) return descriptionOf(ast, key);
+  return descriptionAt(ast.propertySignatures.find(({ name }) => name === key)?.type, path);
+}
+
+/** One sentence for one fault. */
+function textOf(value: unknown, path: ConfPath, message: string, description: string | undefined): string {
+  if (value !== undefined) return `${subject(path)}: ${quote(value)} ${clause(message)}`;
+  return `${subject(path)}: it is missing${description === undefined ? "" : `, it must be ${description}`}`;
+}
+
+/** The faults of `root`, which stands at `place` of its document. */
+function faultsOf(
+  issue: SchemaIssue.Issue,
+  ast: SchemaAST.AST,
+  root: unknown,
+  place: ConfPath = [],
+): readonly ConfFault[] {
+  return formatIssues(issue).issues.map(({ path = [], message }) => {
+    const inside = pathOf(path);
+    const whole = [...place, ...inside];
+    const text = textOf(valueAt(root, inside), whole, message, descriptionAt(ast, inside));
+    return { path: whole, code: CniCode.INVALID_NETWORK_CONFIG, text };
   });
+}
+
+const OPTIONS = { errors: "all", onExcessProperty: "ignore" } as const;
+
+/**
+ * All faults that a plugin's schema finds in a configuration, which stands at `place` of its document. Keys match
+ * whatever their case, nulls are absent.
+ */
+export function configFaults<C>(
+  schema: Schema.Codec<C, unknown>,
+  raw: JsonObject,
+  place: ConfPath,
+): readonly ConfFault[] {
+  const folded = foldKeys(schema.ast, raw);
+  const decoded = Schema.decodeUnknownResult(schema, OPTIONS)(folded);
+  return decoded._tag === "Success" ? [] : faultsOf(decoded.failure.issue, schema.ast, folded, place);
 }
 
 /**
@@ -83,7 +98,10 @@ function refusal(issue: SchemaIssue.Issue, root: unknown): Refused {
  */
 export function decodeConfig<C>(schema: Schema.Codec<C, unknown>, raw: JsonObject): Effect.Effect<C, Refused> {
   const folded = foldKeys(schema.ast, raw);
-  return Schema.decodeUnknownEffect(schema, { errors: "all", onExcessProperty: "ignore" })(folded).pipe(
-    Effect.mapError((error) => refusal(error.issue, folded)),
+  return Schema.decodeUnknownEffect(schema, OPTIONS)(folded).pipe(
+    Effect.mapError(({ issue }) => {
+      const texts = faultsOf(issue, schema.ast, folded).map(({ text }) => `Cannot use ${text}`);
+      return refusalOf(CniCode.INVALID_NETWORK_CONFIG, texts);
+    }),
   );
 }

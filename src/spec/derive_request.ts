@@ -29,11 +29,23 @@ function runtimeConfig({ capabilities }: PluginConf, offered: JsonObject): JsonO
   return wanted.length === 0 ? {} : { runtimeConfig: Object.fromEntries(wanted) };
 }
 
-/** For GC under both names: the text tagged spec-v1.1.0 has the second. */
+const VALID_ATTACHMENTS = "cni.dev/valid-attachments";
+
+/** The same in the text tagged spec-v1.1.0. */
+const OLD_VALID_ATTACHMENTS = "cni.dev/attachments";
+
+/** What only the runtime knows: in a configuration it would be a lie about another time. */
+const RUNTIMES_OWN = ["prevResult", VALID_ATTACHMENTS, OLD_VALID_ATTACHMENTS];
+
+/** What a plugin must not find of its configuration. Verbs of an attachment are told the outcome of `capabilities` instead. */
+const hidden = (command: Command): readonly string[] =>
+  command === "ADD" || command === "CHECK" || command === "DEL" ? ["capabilities", ...RUNTIMES_OWN] : RUNTIMES_OWN;
+
+/** For GC under both names. */
 function attachments(valid: readonly ValidAttachment[] | undefined): JsonObject {
   if (valid === undefined) return {};
   const list: Json = valid.map(({ containerId, ifName }) => ({ containerID: containerId, ifname: ifName }));
-  return { "cni.dev/valid-attachments": list, "cni.dev/attachments": list };
+  return { [VALID_ATTACHMENTS]: list, [OLD_VALID_ATTACHMENTS]: list };
 }
 
 function inserted(plugin: PluginConf, parameters: RequestParameters): JsonObject {
@@ -45,7 +57,9 @@ function inserted(plugin: PluginConf, parameters: RequestParameters): JsonObject
 
 /**
  * The request config of one plugin of a network: its configuration as written, with the network's name and version and
- * what the verb adds. `capabilities` stays in, as libcni leaves it; keys that Go would take for an inserted one go.
+ * what the verb adds. Without `capabilities` where the verb is for an attachment, and without a `prevResult` or
+ * attachments of GC that were written there; keys that Go would take for one of these go as well. A `runtimeConfig` that
+ * was written there stays where the runtime has none to say, as with libcni.
  *
  * @example
  * ```ts
@@ -63,5 +77,5 @@ export function deriveRequestConfig(
   parameters: RequestParameters,
 ): JsonObject {
   const added = { cniVersion: list.cniVersion, name: list.name, ...inserted(plugin, parameters) };
-  return { ...without(plugin.raw, Object.keys(added)), ...added };
+  return { ...without(plugin.raw, [...hidden(parameters.command), ...Object.keys(added)]), ...added };
 }

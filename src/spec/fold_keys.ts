@@ -11,15 +11,15 @@ import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 const fold = (key: string): string => key.toLowerCase().replaceAll("ſ", "s");
 
 /** Whether Go takes two keys for the same. */
-export const sameKey = (a: string, b: string): boolean => a === b || fold(a) === fold(b);
+export const sameKey = (a: string, b: string): boolean => a === b || (a.length === b.length && fold(a) === fold(b));
 
 /**
  * The value of a key, whatever its case; the last one where several are equal but for case. Undefined when there is
  * none or it is null.
  */
 export function member(object: JsonObject, name: string): Json | undefined {
-  const found = Object.entries(object).findLast(([key, value]) => value !== null && sameKey(key, name));
-  return found?.[1] ?? undefined;
+  const found = Object.keys(object).findLast((key) => sameKey(key, name) && object[key] !== null);
+  return found === undefined ? undefined : object[found];
 }
 
 /** A copy without the keys that Go takes for one of these names. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { quote } from "./conf_fault.ts";
 import { CniCode, type CniFailure } from "./failure.ts";
 
 /** Longest file name in bytes: NAME_MAX (linux/limits.h). */
@@ -22,8 +23,8 @@ const NOT_IN_IF_NAME = /[/:\0\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u
 
 const fault = (code: number, what: string, value: string, rule: string, details = value): CniFailure => ({
   code,
-  msg: `Cannot use ${what} ${JSON.stringify(value)}: ${rule}`,
-  ...(details === "" ? {} : { details }),
+  msg: `Cannot use ${what} ${quote(value)}: ${rule}`,
+  ...(details === "" ? {} : { details: details.slice(0, NAME_MAX) }),
 });
 
 /** Checks a name that becomes a file name; `details` of the failure is the name, as libcni has it. */

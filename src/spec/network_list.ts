@@ -4,11 +4,12 @@
  * @module
  */
 import * as Effect from "effect/Effect";
+import { faultAt, type Report } from "./conf_fault.ts";
 import type { Refused } from "./failure.ts";
 import { member } from "./fold_keys.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
-import { parseJson, type PluginConf, pluginConfOf, refuseConf } from "./plugin_conf.ts";
-import { selectVersion } from "./version.ts";
+import { parseJson, type PluginConf, readAll, readPluginConf } from "./plugin_conf.ts";
+import { readVersion } from "./version.ts";
 
 export { deriveRequestConfig, type RequestParameters } from "./derive_request.ts";
 export { parsePluginConf, type PluginConf } from "./plugin_conf.ts";
@@ -27,50 +28,63 @@ export interface NetworkList {
   readonly loadOnlyInlinedPlugins: boolean;
   /** Inlined plugins, in the order of ADD. */
   readonly plugins: readonly PluginConf[];
-  /** The text it was read from: what the result cache keeps. Never includes plugins of the folder. */
+  /**
+   * The text it was read from, or the same as plain JSON where that had comments: what the result cache keeps. Never
+   * includes plugins of the folder.
+   */
   readonly raw: string;
 }
 
 /** A boolean key of a list: also the texts true and false in any case; false when absent. */
-function flag(list: JsonObject, key: string, source: string): Effect.Effect<boolean, Refused> {
-  if (!Object.hasOwn(list, key)) return Effect.succeed(false);
+function flag(list: JsonObject, key: string, report: Report): boolean {
+  if (!Object.hasOwn(list, key)) return false;
   const value = list[key] ?? null;
   const text = typeof value === "string" ? value.toLowerCase() : value;
-  if (text === true || text === "true") return Effect.succeed(true);
-  if (text === false || text === "false") return Effect.succeed(false);
-  return Effect.fail(refuseConf(source, key, value, "true or false"));
+  if (text !== true && text !== "true" && text !== false && text !== "false") {
+    report(faultAt([key], value, "true or false"));
+  }
+  return text === true || text === "true";
 }
 
 /** `plugins`: absent only where the plugin folder may fill it, never empty. */
-const readPlugins = Effect.fnUntraced(function* (list: JsonObject, onlyInlined: boolean, source: string) {
+function readPlugins(list: JsonObject, onlyInlined: boolean, report: Report): readonly PluginConf[] {
   const value = list.plugins;
   if (value === undefined && !onlyInlined) return [];
-  if (!Array.isArray(value) || value.length === 0) {
-    return yield* Effect.fail(refuseConf(source, "plugins", value, "an array with at least one plugin"));
+  if (Array.isArray(value) && value.length > 0) {
+    return value.map((conf: Json, index) => readPluginConf(conf, ["plugins", index], report));
   }
-  return yield* Effect.forEach(
-    value as readonly Json[],
-    (conf, index) => pluginConfOf(conf, source, `plugins[${index}].`),
-  );
-});
+  report(faultAt(["plugins"], value, "an array with at least one plugin"));
+  return [];
+}
+
+/** Stands in for what is no object, so that this is its only fault. */
+const NO_LIST: JsonObject = { name: "" };
 
 /**
  * Reads a network list from JSON that has been parsed, by whatever parser; `raw` is the text it came from. List keys are
- * case-sensitive, unknown ones are ignored, a null is a wrong value. Refused: code 7 for wrong keys (6 for versions).
+ * case-sensitive, unknown ones are ignored, a null is a wrong value. When it reported faults it is not to be used.
  */
+export function readNetworkList(value: Json, raw: string, report: Report): NetworkList {
+  const found = value ?? {};
+  const list = isJsonObject(found) ? found : NO_LIST;
+  if (list === NO_LIST) report(faultAt([], found, "an object"));
+  const { name } = list;
+  if (typeof name !== "string") report(faultAt(["name"], name, "a string"));
+  const loadOnlyInlinedPlugins = flag(list, "loadOnlyInlinedPlugins", report);
+  return {
+    name: typeof name === "string" ? name : "",
+    cniVersion: readVersion(list.cniVersion, list.cniVersions, report),
+    disableCheck: flag(list, "disableCheck", report),
+    disableGC: flag(list, "disableGC", report),
+    loadOnlyInlinedPlugins,
+    plugins: readPlugins(list, loadOnlyInlinedPlugins, report),
+    raw,
+  };
+}
+
+/** As `readNetworkList`. Refused with all faults: code 7 for wrong keys, 6 for versions, as the first of them has it. */
 export const networkListOf = (value: Json, raw: string, source: string): Effect.Effect<NetworkList, Refused> =>
-  Effect.gen(function* () {
-    const list = value ?? {};
-    if (!isJsonObject(list)) return yield* Effect.fail(refuseConf(source, "the whole", list, "an object"));
-    const { name } = list;
-    if (typeof name !== "string") return yield* Effect.fail(refuseConf(source, "name", name, "a string"));
-    const cniVersion = yield* selectVersion(list.cniVersion, list.cniVersions, source);
-    const disableCheck = yield* flag(list, "disableCheck", source);
-    const disableGC = yield* flag(list, "disableGC", source);
-    const loadOnlyInlinedPlugins = yield* flag(list, "loadOnlyInlinedPlugins", source);
-    const plugins = yield* readPlugins(list, loadOnlyInlinedPlugins, source);
-    return { name, cniVersion, disableCheck, disableGC, loadOnlyInlinedPlugins, plugins, raw };
-  });
+  readAll(source, (report) => readNetworkList(value, raw, report));
 
 /**
  * Reads the text of a `.conflist` file. `source` names the file in messages. Without `plugins` the list comes out with

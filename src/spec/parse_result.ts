@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect";
 import { family } from "./cidr.ts";
+import { quote } from "./conf_fault.ts";
 import { CniCode, Refused } from "./failure.ts";
 import { member } from "./fold_keys.ts";
 import type { Json } from "./json.ts";
@@ -101,7 +102,7 @@ const readModern = (node: Read.Node, cniVersion: string): CniResult => ({
 const badVersion = (version: string, rule: string): Refused =>
   new Refused({
     code: CniCode.DECODING_FAILURE,
-    msg: `Cannot use the result: "cniVersion": ${JSON.stringify(version)} is not ${rule}`,
+    msg: `Cannot use the result: "cniVersion": ${quote(version)} is not ${rule}`,
   });
 
 function familyOf(version: string): ResultFamily {

@@ -4,9 +4,10 @@
  * @module
  */
 import * as Effect from "effect/Effect";
+import { type ConfFault, type ConfPath, faultAt, refuseSource, type Report } from "./conf_fault.ts";
 import { CniCode, Refused } from "./failure.ts";
 import { member } from "./fold_keys.ts";
-import { isJsonObject, type Json, type JsonObject } from "./json.ts";
+import { isJsonObject, type Json, type JsonObject, tooLong } from "./json.ts";
 
 /** A plugin of a network. `raw` is its configuration as written, all keys included. */
 export interface PluginConf {
@@ -18,32 +19,35 @@ export interface PluginConf {
   readonly raw: JsonObject;
 }
 
-/** The refusal of a configuration file: where, which key, which value, what would be right. */
-export const refuseConf = (source: string, key: string, value: Json | undefined, rule: string): Refused =>
-  new Refused({
-    code: CniCode.INVALID_NETWORK_CONFIG,
-    msg: value === undefined
-      ? `Cannot load "${source}": "${key}" is missing, it must be ${rule}`
-      : `Cannot load "${source}": "${key}": ${JSON.stringify(value)} is not ${rule}`,
-  });
-
 /** Reads JSON text. Refused (code 6) for anything but exactly one value: no comments, no byte order mark. */
 export const parseJson = (text: string, source: string): Effect.Effect<Json, Refused> =>
-  Effect.try({
-    try: (): Json => JSON.parse(text),
-    catch: (error) =>
-      new Refused({
-        code: CniCode.DECODING_FAILURE,
-        msg: `Cannot load "${source}": ${error instanceof Error ? error.message : String(error)}`,
-      }),
+  Effect.suspend(() => {
+    const refuse = (why: string) =>
+      Effect.fail(new Refused({ code: CniCode.DECODING_FAILURE, msg: `Cannot load "${source}": ${why}` }));
+    const long = tooLong(text);
+    if (long !== null) return refuse(long);
+    try {
+      return Effect.succeed<Json>(JSON.parse(text));
+    } catch (error) {
+      return refuse(error instanceof Error ? error.message : String(error));
+    }
+  });
+
+/** The value that `read` makes of a document, or a refusal that names all faults it reported. */
+export const readAll = <A>(source: string, read: (report: Report) => A): Effect.Effect<A, Refused> =>
+  Effect.suspend(() => {
+    const faults: ConfFault[] = [];
+    const value = read((fault) => void faults.push(fault));
+    return faults.length === 0 ? Effect.succeed(value) : Effect.fail(refuseSource(source, faults));
   });
 
 const isTexts = (value: Json): boolean =>
   Array.isArray(value) && value.every((item: Json) => typeof item === "string" || item === null);
 
 /** What is well known about a plugin's keys: name, test, and what it should be. */
-const KNOWN: readonly (readonly [key: string, test: (value: Json) => boolean, rule: string])[] = [
-  ["type", (value) => typeof value === "string", "a string"],
+type Known = readonly (readonly [key: string, test: (value: Json) => boolean, rule: string])[];
+
+const KNOWN: Known = [
   ["name", (value) => typeof value === "string", "a string"],
   ["cniVersion", (value) => typeof value === "string", "a string"],
   ["ipam", isJsonObject, "an object"],
@@ -51,52 +55,62 @@ const KNOWN: readonly (readonly [key: string, test: (value: Json) => boolean, ru
   ["dns", isJsonObject, "an object"],
 ];
 
-const KNOWN_DNS: typeof KNOWN = [
+const KNOWN_DNS: Known = [
   ["nameservers", isTexts, "an array of strings"],
   ["domain", (value) => typeof value === "string", "a string"],
   ["search", isTexts, "an array of strings"],
   ["options", isTexts, "an array of strings"],
 ];
 
-/** The first key with a value of the wrong type. */
-function firstFault(object: JsonObject, known: typeof KNOWN, place: string, source: string): Refused | null {
+/** Reports the keys whose values have the wrong type. */
+function checkTypes(object: JsonObject, known: Known, place: ConfPath, report: Report): void {
   for (const [key, test, rule] of known) {
     const value = member(object, key);
-    if (value !== undefined && !test(value)) return refuseConf(source, `${place}${key}`, value, rule);
+    if (value !== undefined && !test(value)) report(faultAt([...place, key], value, rule));
   }
-  return null;
+}
+
+/** `type`: a text that is not empty. */
+function readType(raw: JsonObject, place: ConfPath, report: Report): string {
+  const type = member(raw, "type");
+  if (typeof type === "string" && type !== "") return type;
+  const list = type === undefined && place.length === 0 && Array.isArray(raw.plugins);
+  const hint = list ? "; a list of plugins belongs into a .conflist file" : "";
+  report(faultAt([...place, "type"], type, `the name of a plugin${hint}`));
+  return "";
 }
 
 /** `capabilities`: every value a boolean, null as false. */
-function readCapabilities(raw: JsonObject, place: string, source: string) {
+function readCapabilities(raw: JsonObject, place: ConfPath, report: Report): Readonly<Record<string, boolean>> {
   const value = member(raw, "capabilities") ?? {};
-  if (!isJsonObject(value)) return Effect.fail(refuseConf(source, `${place}capabilities`, value, "an object"));
-  const entries = Object.entries(value).map(([name, wanted]) => [name, wanted ?? false] as const);
-  const bad = entries.find(([, wanted]) => typeof wanted !== "boolean");
-  if (bad !== undefined) {
-    return Effect.fail(refuseConf(source, `${place}capabilities.${bad[0]}`, bad[1], "true or false"));
+  const path = [...place, "capabilities"];
+  if (!isJsonObject(value)) {
+    report(faultAt(path, value, "an object"));
+    return {};
   }
-  return Effect.succeed(Object.fromEntries(entries.map(([name, wanted]) => [name, wanted === true])));
+  const entries = Object.entries(value).map(([name, wanted]) => [name, wanted ?? false] as const);
+  for (const [name, wanted] of entries) {
+    if (typeof wanted !== "boolean") report(faultAt([...path, name], wanted, "true or false"));
+  }
+  return Object.fromEntries(entries.map(([name, wanted]) => [name, wanted === true]));
 }
 
-/** Reads one plugin configuration that stands at `place` (`plugins[0].`, or nothing) of a file. */
-export const pluginConfOf = (value: Json, source: string, place = ""): Effect.Effect<PluginConf, Refused> =>
-  Effect.gen(function* () {
-    if (!isJsonObject(value ?? {})) {
-      return yield* Effect.fail(refuseConf(source, place.replace(/\.$/, "") || "the whole", value, "an object"));
-    }
-    const raw = isJsonObject(value) ? value : {};
-    const dns = member(raw, "dns");
-    const fault = firstFault(raw, KNOWN, place, source) ??
-      (isJsonObject(dns) ? firstFault(dns, KNOWN_DNS, `${place}dns.`, source) : null);
-    if (fault !== null) return yield* Effect.fail(fault);
-    const type = member(raw, "type");
-    if (typeof type !== "string" || type === "") {
-      return yield* Effect.fail(refuseConf(source, `${place}type`, type, "the name of a plugin"));
-    }
-    return { type, capabilities: yield* readCapabilities(raw, place, source), raw };
-  });
+/** Reads the plugin configuration that stands at `place` of a document. When it reported faults it is not to be used. */
+export function readPluginConf(value: Json, place: ConfPath, report: Report): PluginConf {
+  const raw = value ?? {};
+  if (!isJsonObject(raw)) {
+    report(faultAt(place, value, "an object"));
+    return { type: "", capabilities: {}, raw: {} };
+  }
+  checkTypes(raw, KNOWN, place, report);
+  const dns = member(raw, "dns");
+  if (isJsonObject(dns)) checkTypes(dns, KNOWN_DNS, [...place, "dns"], report);
+  return { type: readType(raw, place, report), capabilities: readCapabilities(raw, place, report), raw };
+}
 
 /** Reads the text of a `.conf` file: one plugin. Refused: code 6 for what is no JSON, code 7 for wrong keys. */
 export const parsePluginConf = (text: string, source: string): Effect.Effect<PluginConf, Refused> =>
-  Effect.flatMap(parseJson(text, source), (value) => pluginConfOf(value, source));
+  Effect.flatMap(
+    parseJson(text, source),
+    (value) => readAll(source, (report) => readPluginConf(value, [], report)),
+  );

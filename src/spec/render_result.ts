@@ -9,6 +9,7 @@
  */
 import * as Effect from "effect/Effect";
 import { family } from "./cidr.ts";
+import { quote } from "./conf_fault.ts";
 import { CniCode, Refused } from "./failure.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import type { CniResult, Dns, ResultInterface, ResultIp, ResultRoute } from "./result.ts";
@@ -67,7 +68,8 @@ function renderLegacyIp({ ips = [], routes = [] }: CniResult, wanted: 4 | 6): Js
 
 function renderLegacy(result: CniResult, cniVersion: string): Effect.Effect<JsonObject, Refused> {
   const addresses = { ...renderLegacyIp(result, 4), ...renderLegacyIp(result, 6) };
-  if (Object.keys(addresses).length > 0) {
+  // A result that came in such a version says all it said; only in another one would something be lost.
+  if (Object.keys(addresses).length > 0 || familyOfVersion(result.cniVersion) === IP4_IP6) {
     return Effect.succeed({ cniVersion, ...addresses, dns: renderDns(result.dns ?? {}) });
   }
   return Effect.fail(
@@ -94,7 +96,7 @@ function renderModern(result: CniResult, cniVersion: string, current: boolean): 
 
 /**
  * The result as JSON of the asked version (empty means 0.1.0). Refused: code 1 when the version is none we know, or is
- * 0.1.0 or 0.2.0 and the result has no address.
+ * 0.1.0 or 0.2.0 and the result, of a later version, has no address.
  *
  * @example
  * ```ts
@@ -114,7 +116,7 @@ export const renderResult = (result: CniResult, version: string): Effect.Effect<
     return Effect.fail(
       new Refused({
         code: CniCode.INCOMPATIBLE_VERSION,
-        msg: `Cannot give the result as version ${JSON.stringify(asked)}: there is no such result version`,
+        msg: `Cannot give the result as version ${quote(asked)}: there is no such result version`,
       }),
     );
   });

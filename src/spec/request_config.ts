@@ -5,10 +5,11 @@
  * @module
  */
 import * as Effect from "effect/Effect";
+import { quote } from "./conf_fault.ts";
 import type { Command } from "./environment.ts";
 import { CniCode, Refused } from "./failure.ts";
 import { member } from "./fold_keys.ts";
-import { isJsonObject, type Json, type JsonObject } from "./json.ts";
+import { isJsonObject, type Json, type JsonObject, tooLong } from "./json.ts";
 import { checkNetworkName } from "./names.ts";
 import { DEFAULT_VERSION } from "./released_versions.ts";
 
@@ -45,8 +46,13 @@ const refuse = (code: number, msg: string, details?: string): Effect.Effect<neve
 
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error);
 
+/** GC lists all that lives on the host, under two names: in this many characters, 20 000 attachments. */
+const MAX_GC_REQUEST = 4 * 2 ** 20;
+
 /** Reads stdin as one JSON object; null counts as an empty one. */
-const parseObject = Effect.fnUntraced(function* (text: string) {
+const parseObject = Effect.fnUntraced(function* (text: string, command: Command) {
+  const long = command === "GC" ? tooLong(text, MAX_GC_REQUEST) : tooLong(text);
+  if (long !== null) return yield* refuse(CniCode.DECODING_FAILURE, `Cannot read the network configuration: ${long}`);
   const value = yield* Effect.try({
     try: (): Json => JSON.parse(text),
     catch: (error) =>
@@ -70,7 +76,7 @@ function stringMember(raw: JsonObject, name: string): Effect.Effect<string, Refu
   const value = member(raw, name) ?? "";
   return typeof value === "string"
     ? Effect.succeed(value)
-    : refuse(CniCode.DECODING_FAILURE, `Cannot use "${name}": ${JSON.stringify(value)} is not a string`);
+    : refuse(CniCode.DECODING_FAILURE, `Cannot use "${name}": ${quote(value)} is not a string`);
 }
 
 /** The network's name, checked. */
@@ -100,7 +106,7 @@ const readAttachment = (value: Json, index: number): Effect.Effect<ValidAttachme
     ? Effect.succeed({ containerId, ifName })
     : refuse(
       CniCode.INVALID_NETWORK_CONFIG,
-      `Cannot use "${VALID_ATTACHMENTS}[${index}]": ${JSON.stringify(value)} does not name an attachment`,
+      `Cannot use "${VALID_ATTACHMENTS}[${index}]": ${quote(value)} does not name an attachment`,
       'an entry is {"containerID": "…", "ifname": "…"}',
     );
 };
@@ -113,7 +119,7 @@ export function readAttachments(raw: JsonObject): Effect.Effect<readonly ValidAt
   const value = member(raw, VALID_ATTACHMENTS) ?? member(raw, OLD_VALID_ATTACHMENTS) ?? [];
   return Array.isArray(value) ? Effect.forEach(value as readonly Json[], readAttachment) : refuse(
     CniCode.INVALID_NETWORK_CONFIG,
-    `Cannot use "${VALID_ATTACHMENTS}": ${JSON.stringify(value)} is not an array`,
+    `Cannot use "${VALID_ATTACHMENTS}": ${quote(value)} is not an array`,
   );
 }
 
@@ -132,12 +138,12 @@ export function readAttachments(raw: JsonObject): Effect.Effect<readonly ValidAt
  */
 export const parseRequestConfig = (text: string, command: Command): Effect.Effect<RequestConfig, Refused> =>
   Effect.gen(function* () {
-    const raw = yield* parseObject(text);
+    const raw = yield* parseObject(text, command);
     const name = yield* readName(raw);
     const cniVersion = (yield* stringMember(raw, "cniVersion")) || DEFAULT_VERSION;
     const prevResult = member(raw, "prevResult") ?? null;
     if (prevResult !== null && !isJsonObject(prevResult) && command !== "DEL") {
-      const msg = `Cannot use "prevResult": ${JSON.stringify(prevResult)} is not an object`;
+      const msg = `Cannot use "prevResult": ${quote(prevResult)} is not an object`;
       return yield* refuse(CniCode.INVALID_NETWORK_CONFIG, msg);
     }
     return {

@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect";
 import { canonicalCidr, canonicalIp } from "./cidr.ts";
+import { quote } from "./conf_fault.ts";
 import { CniCode, Refused } from "./failure.ts";
 import { member } from "./fold_keys.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
@@ -19,7 +20,7 @@ export interface Node {
 const below = (node: Node, key: string): string => node.place === "" ? key : `${node.place}.${key}`;
 
 const refuse = (code: number, place: string, value: Json, rule: string): never => {
-  throw new Refused({ code, msg: `Cannot use the result: "${place}": ${JSON.stringify(value)} is not ${rule}` });
+  throw new Refused({ code, msg: `Cannot use the result: "${place}": ${quote(value)} is not ${rule}` });
 };
 
 /** Runs a reader; what it throws as `Refused` becomes the failure. */

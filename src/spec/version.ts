@@ -4,7 +4,8 @@
  * @module
  */
 import * as Effect from "effect/Effect";
-import { CniCode, Refused } from "./failure.ts";
+import { type ConfFault, type ConfPath, faultAt, refusalOf, type Report } from "./conf_fault.ts";
+import { CniCode, type Refused } from "./failure.ts";
 import type { Json } from "./json.ts";
 import { DEFAULT_VERSION, LATEST } from "./released_versions.ts";
 
@@ -36,33 +37,35 @@ export function atLeast(a: string, b: string): boolean {
 
 const GRAMMAR = "a version such as 1.1.0";
 
-/** `what` begins the sentence: `Cannot use` or `Cannot load "lab.conflist":`. */
-const refuse = (what: string, key: string, value: Json, rule: string): Effect.Effect<never, Refused> =>
-  Effect.fail(
-    new Refused({
-      code: CniCode.DECODING_FAILURE,
-      msg: `${what} "${key}": ${JSON.stringify(value)} is not ${rule}`,
-    }),
-  );
+const wrong = (path: ConfPath, value: Json, rule: string): ConfFault =>
+  faultAt(path, value, rule, CniCode.DECODING_FAILURE);
 
-/** The greatest of `cniVersions` and a non-empty `cniVersion` that is not above 1.1.0. */
-const greatest = Effect.fnUntraced(function* (own: string, cniVersions: readonly Json[], what: string) {
-  if (parseVersion(own) === null) return yield* refuse(what, "cniVersion", own, GRAMMAR);
-  const entries = yield* Effect.forEach(
-    cniVersions,
-    (version, index) =>
-      typeof version === "string" && parseVersion(version) !== null
-        ? Effect.succeed(version)
-        : refuse(what, `cniVersions[${index}]`, version, GRAMMAR),
-  );
+/**
+ * The version that `cniVersion` and `cniVersions` of a list select, as `selectVersion` says; what is wrong with either
+ * goes to `report`, and then the answer is not to be used.
+ */
+export function readVersion(cniVersion: Json | undefined, cniVersions: Json | undefined, report: Report): string {
+  const own = typeof cniVersion === "string" ? cniVersion : "";
+  if (cniVersion !== undefined && typeof cniVersion !== "string") report(wrong(["cniVersion"], cniVersion, "a string"));
+  if (cniVersions === undefined) return own;
+  if (!Array.isArray(cniVersions)) {
+    report(wrong(["cniVersions"], cniVersions, "an array of strings"));
+    return own;
+  }
+  if (parseVersion(own) === null) report(wrong(["cniVersion"], own, GRAMMAR));
+  const entries = cniVersions.flatMap((version: Json, index) => {
+    if (typeof version === "string" && parseVersion(version) !== null) return [version];
+    report(wrong(["cniVersions", index], version, GRAMMAR));
+    return [];
+  });
   const known = (own === "" ? entries : [...entries, own]).filter((version) => atLeast(LATEST, version));
   return known.reduce((best, version) => atLeast(best, version) ? best : version, known[0] ?? own);
-});
+}
 
 /**
  * The version a list selects out of its `cniVersion` and `cniVersions`: the greatest that is not above 1.1.0, as it is
  * written. Without `cniVersions` that is `cniVersion`, unchecked; an empty set leaves `cniVersion` selected. Refused
- * (code 6) when either has the wrong type or an entry is no version; `source` is the file the message names.
+ * (code 6) when either has the wrong type or an entry is no version.
  *
  * @example
  * ```ts
@@ -72,17 +75,13 @@ const greatest = Effect.fnUntraced(function* (own: string, cniVersions: readonly
  * if (selected !== "1.0.0") throw new Error(selected);
  * ```
  */
-export function selectVersion(
+export const selectVersion = (
   cniVersion: Json | undefined,
   cniVersions: Json | undefined,
-  source?: string,
-): Effect.Effect<string, Refused> {
-  const what = source === undefined ? "Cannot use" : `Cannot load "${source}":`;
-  if (cniVersion !== undefined && typeof cniVersion !== "string") {
-    return refuse(what, "cniVersion", cniVersion, "a string");
-  }
-  const own = cniVersion ?? "";
-  if (cniVersions === undefined) return Effect.succeed(own);
-  if (!Array.isArray(cniVersions)) return refuse(what, "cniVersions", cniVersions, "an array of strings");
-  return greatest(own, cniVersions, what);
-}
+): Effect.Effect<string, Refused> =>
+  Effect.suspend(() => {
+    const faults: ConfFault[] = [];
+    const version = readVersion(cniVersion, cniVersions, (fault) => void faults.push(fault));
+    if (faults.length === 0) return Effect.succeed(version);
+    return Effect.fail(refusalOf(CniCode.DECODING_FAILURE, faults.map(({ text }) => `Cannot use ${text}`)));
+  });

@@ -42,7 +42,7 @@ const addresses: readonly (readonly [text: string, canonical: string | null])[] 
   ["10.0.0.1:80", null],
 ];
 
-Deno.test("addresses are read as Go reads them and printed canonically", () => {
+Deno.test("[E17, J93, J94] addresses are read as Go reads them and printed canonically", () => {
   for (const [text, canonical] of addresses) assert.equal(Cidr.canonicalIp(text), canonical, text);
 });
 
@@ -67,7 +67,7 @@ const prefixes: readonly (readonly [text: string, canonical: string | null])[] =
   ["::ffff:10.1.2.3/129", null],
 ];
 
-Deno.test("prefixes keep host bits, and mapped ones lose 96 bits", () => {
+Deno.test("[E17, J93, J94, J126] prefixes keep host bits, and mapped ones lose 96 bits", () => {
   for (const [text, canonical] of prefixes) assert.equal(Cidr.canonicalCidr(text), canonical, text);
 });
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import * as Piece from "../../../src/spec/config_schema.ts";
-import { decodeConfig, quote } from "../../../src/spec/decode_config.ts";
+import { quote } from "../../../src/spec/conf_fault.ts";
+import { decodeConfig } from "../../../src/spec/decode_config.ts";
 import type { JsonObject } from "../../../src/spec/json.ts";
 
 const Conf = Schema.Struct({
@@ -30,7 +31,7 @@ Deno.test("absent keys take their defaults, unknown ones are dropped", () => {
   });
 });
 
-Deno.test("keys match whatever their case, null leaves the default", () => {
+Deno.test("[A6, I1, J123] keys match whatever their case, null leaves the default", () => {
   const config = decode({ Bridge: "br1", IsGateway: true, VLAN: null, IPAM: { Routes: [{ DST: "0.0.0.0/0" }] } });
   assert.equal(config.bridge, "br1");
   assert.equal(config.isGateway, true);
@@ -65,7 +66,7 @@ Deno.test("a fault names the dotted path, the value and what would be right", ()
     [{ ipam: {}, vlan: 1.5 }, /^Cannot use "vlan": 1\.5 is not an integer$/],
     [
       { ipam: { ranges: [[{ subnet: "10.0.0.0/8" }, {}]] } },
-      /^Cannot use "ipam\.ranges\[0\]\[1\]\.subnet": it is missing$/,
+      /^Cannot use "ipam\.ranges\[0\]\[1\]\.subnet": it is missing, it must be an address with a prefix length/,
     ],
     [{ ipam: [] }, /^Cannot use "ipam": \[\] is not an object$/],
     [{}, /^Cannot use "ipam": it is missing$/],

@@ -15,7 +15,7 @@ const Conf = Schema.Struct({
 
 const fold = (value: Json) => foldKeys(Conf.ast, value);
 
-Deno.test("keys of structs take the schema's names at every level", () => {
+Deno.test("[A4, I1, J123] keys of structs take the schema's names at every level", () => {
   assert.deepEqual(fold({ RUNTIMECONFIG: { PortMappings: [{ HostPort: 80, HOSTIP: "" }] }, Either: { HOSTPORT: 1 } }), {
     runtimeConfig: { portMappings: [{ hostPort: 80, hostIP: "" }] },
     either: { hostPort: 1 },
@@ -26,12 +26,12 @@ Deno.test("keys with a default take the schema's names too", () => {
   assert.deepEqual(fold({ MTU: 9000 }), { mtu: 9000 });
 });
 
-Deno.test("of keys that differ in case only the last one wins, exact or not", () => {
+Deno.test("[I1] of keys that differ in case only the last one wins, exact or not", () => {
   assert.deepEqual(fold({ mtu: 1, MTU: 2 }), { mtu: 2 });
   assert.deepEqual(fold({ MTU: 2, mtu: 1 }), { mtu: 1 });
 });
 
-Deno.test("null leaves a struct key as it was", () => {
+Deno.test("[A6] null leaves a struct key as it was", () => {
   assert.deepEqual(fold({ mtu: 1, MTU: null }), { mtu: 1 });
   assert.deepEqual(fold({ mtu: null }), {});
 });

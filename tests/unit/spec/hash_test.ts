@@ -9,7 +9,7 @@ Deno.test("hashes match the published vectors", async () => {
   assert.equal((await sha512Hex("test1234")).slice(0, 24), "2bbe0c48b91a7d1b8a6753a8");
 });
 
-Deno.test("cnitool's container id comes from the path of the namespace", async () => {
+Deno.test("[G9, J131] cnitool's container id comes from the path of the namespace", async () => {
   assert.equal(await cnitoolContainerId("/var/run/netns/cnitest"), "cnitool-20c433bb2b1d6ede56d6");
 });
 

@@ -7,7 +7,7 @@ import {
   utf8Length,
 } from "../../../src/spec/names.ts";
 
-Deno.test("container ids and network names are letters, digits, '_', '.' and '-' after a letter or digit", () => {
+Deno.test("[A14, A15, B16, J111] container ids and network names are letters, digits, '_', '.' and '-' after a letter or digit", () => {
   for (const good of ["a", "0", "lab", "a-b_c.D9", "a..", "x".repeat(255)]) {
     assert.equal(checkContainerId(good), null, good);
     assert.equal(checkNetworkName(good), null, good);
@@ -20,12 +20,12 @@ Deno.test("container ids and network names are letters, digits, '_', '.' and '-'
   }
 });
 
-Deno.test("an empty container id is an unknown container, an empty network name a bad configuration", () => {
+Deno.test("[B18, B72, B76, I48] an empty container id is an unknown container, an empty network name a bad configuration", () => {
   assert.equal(checkContainerId("")?.code, 3);
   assert.equal(checkNetworkName("")?.code, 7);
 });
 
-Deno.test("names longer than a file name are refused, alone and joined", () => {
+Deno.test("[A14, B16] names longer than a file name are refused, alone and joined", () => {
   assert.equal(checkContainerId("x".repeat(256))?.code, 4);
   assert.equal(checkNetworkName("x".repeat(256))?.code, 7);
   assert.equal(checkCacheFileName("n".repeat(100), "c".repeat(149), "eth0"), null);
@@ -34,7 +34,7 @@ Deno.test("names longer than a file name are refused, alone and joined", () => {
   assert.match(refused.msg, /256 bytes, at most 255/);
 });
 
-Deno.test("an interface name has 1 to 15 bytes and nothing the kernel refuses", () => {
+Deno.test("[B8, B17, J111] an interface name has 1 to 15 bytes and nothing the kernel refuses", () => {
   for (const good of ["e", "eth0", "a".repeat(15), "...", "ä", "net1@if5", "a\ufeffb"]) {
     assert.equal(checkIfName(good), null, good);
   }
@@ -57,7 +57,7 @@ Deno.test("an interface name has 1 to 15 bytes and nothing the kernel refuses", 
   assert.match(checkIfName("ä".repeat(8))?.details ?? "", /at most 15 bytes/);
 });
 
-Deno.test("a refusal names the value and the rule", () => {
+Deno.test("[B18] a refusal names the value and the rule", () => {
   assert.match(checkContainerId("a/b")?.msg ?? "", /container id "a\/b": it must start with/);
   assert.match(checkIfName("a/b")?.msg ?? "", /interface name "a\/b"/);
 });

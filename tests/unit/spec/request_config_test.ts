@@ -28,13 +28,13 @@ Deno.test("the envelope is read, and everything kept as it came", () => {
   });
 });
 
-Deno.test("an absent, null or empty cniVersion is 0.1.0", () => {
+Deno.test("[A7, I9, J105] an absent, null or empty cniVersion is 0.1.0", () => {
   for (const text of ['{"name":"n"}', '{"name":"n","cniVersion":""}', '{"name":"n","cniVersion":null}']) {
     assert.equal(parse(text).cniVersion, "0.1.0", text);
   }
 });
 
-Deno.test("what is not exactly one JSON object is a decoding failure", () => {
+Deno.test("[B37, B75, J130] what is not exactly one JSON object is a decoding failure", () => {
   for (
     const text of [
       "",
@@ -53,7 +53,7 @@ Deno.test("what is not exactly one JSON object is a decoding failure", () => {
   }
 });
 
-Deno.test("a missing or bad name is a bad configuration", () => {
+Deno.test("[A9, A16, B37, B76, J72] a missing or bad name is a bad configuration", () => {
   for (const text of ["null", "{}", '{"name":""}', '{"name":null}']) {
     assert.equal(refuse(text).code, 7, text);
     assert.match(refuse(text).msg, /"name"/);
@@ -62,13 +62,13 @@ Deno.test("a missing or bad name is a bad configuration", () => {
   assert.equal(refuse('{"name":"../x"}').details, "../x");
 });
 
-Deno.test("a prevResult that is no object is refused, except by DEL", () => {
+Deno.test("[A39] a prevResult that is no object is refused, except by DEL", () => {
   assert.equal(refuse('{"name":"n","prevResult":"x"}').code, 7);
   assert.equal(parse('{"name":"n","prevResult":"x"}', "DEL").prevResult, null);
   assert.equal(parse('{"name":"n","prevResult":null}').prevResult, null);
 });
 
-Deno.test("GC reads what is still valid under the new key, then the old one", () => {
+Deno.test("[A40, C48, C52, C54, I17] GC reads what is still valid under the new key, then the old one", () => {
   const attachment = { containerID: "c1", ifname: "eth0" };
   const valid = (object: Record<string, unknown>) =>
     parse(JSON.stringify({ name: "n", ...object }), "GC").validAttachments;
@@ -80,14 +80,14 @@ Deno.test("GC reads what is still valid under the new key, then the old one", ()
   }
 });
 
-Deno.test("GC refuses attachments it cannot read, other verbs do not look", () => {
+Deno.test("[C48] GC refuses attachments it cannot read, other verbs do not look", () => {
   const text = '{"name":"n","cni.dev/valid-attachments":[{"containerID":"c1","ifname":"eth0"},{"containerID":"c1"}]}';
   assert.match(refuse(text, "GC").msg, /"cni\.dev\/valid-attachments\[1\]": \{"containerID":"c1"\}/);
   assert.equal(refuse('{"name":"n","cni.dev/valid-attachments":{}}', "GC").code, 7);
   assert.deepEqual(parse(text, "ADD").validAttachments, []);
 });
 
-Deno.test("ADD and DEL need exactly one of the plugin's versions", () => {
+Deno.test("[B39, B46, B70, J108] ADD and DEL need exactly one of the plugin's versions", () => {
   for (const command of ["ADD", "DEL"] as const) {
     assert.equal(checkVersion(command, "1.0.0", VERSIONS), null);
     for (const version of ["1.0.5", "1.1", "1.0", "nonsense", "9.9.9"]) {
@@ -98,7 +98,7 @@ Deno.test("ADD and DEL need exactly one of the plugin's versions", () => {
   }
 });
 
-Deno.test("CHECK needs 0.4.0, GC and STATUS need 1.1.0", () => {
+Deno.test("[B40, I10, J72, J73, J116] CHECK needs 0.4.0, GC and STATUS need 1.1.0", () => {
   for (const [command, since] of [["CHECK", "0.4.0"], ["GC", "1.1.0"], ["STATUS", "1.1.0"]] as const) {
     for (const version of VERSIONS) {
       const expected = VERSIONS.indexOf(version) >= VERSIONS.indexOf(since) ? undefined : 1;

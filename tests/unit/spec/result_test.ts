@@ -29,7 +29,7 @@ const FULL: CniResult = {
   dns: { nameservers: ["10.1.0.53"], domain: "lab.test", search: ["lab.test"], options: ["ndots:2"] },
 };
 
-Deno.test("a 1.x result is read whole and written whole", () => {
+Deno.test("[E3, E4, E5, E6, E22, J104] a 1.x result is read whole and written whole", () => {
   for (const version of ["1.0.0", "1.1.0"]) {
     const json = render(FULL, version);
     assert.deepEqual(json, { ...FULL, cniVersion: version });
@@ -37,7 +37,7 @@ Deno.test("a 1.x result is read whole and written whole", () => {
   }
 });
 
-Deno.test("0.3.0 to 0.4.0 say the version of each address and lose the interface extras of 1.1.0", () => {
+Deno.test("[E2, E33, J99, J104, J125] 0.3.0 to 0.4.0 say the version of each address and lose the interface extras of 1.1.0", () => {
   for (const version of ["0.3.0", "0.3.1", "0.4.0"]) {
     const json = render(FULL, version);
     assert.deepEqual(json.interfaces, [
@@ -53,7 +53,7 @@ Deno.test("0.3.0 to 0.4.0 say the version of each address and lose the interface
   }
 });
 
-Deno.test("0.1.0 and 0.2.0 keep one address per family and dst and gw of its routes", () => {
+Deno.test("[E1, E34, E35, J98, J99] 0.1.0 and 0.2.0 keep one address per family and dst and gw of its routes", () => {
   for (const version of ["0.1.0", "0.2.0"]) {
     assert.deepEqual(render(FULL, version), {
       cniVersion: version,
@@ -66,20 +66,20 @@ Deno.test("0.1.0 and 0.2.0 keep one address per family and dst and gw of its rou
   assert.deepEqual(four, { cniVersion: "0.1.0", ip4: { ip: "10.0.0.2/8" }, dns: {} });
 });
 
-Deno.test("0.1.0 and 0.2.0 cannot say that there is no address", () => {
+Deno.test("[E36, J102] 0.1.0 and 0.2.0 cannot say that there is no address", () => {
   const refused = Effect.runSync(Effect.flip(renderResult({ cniVersion: "1.1.0" }, "0.2.0")));
   assert.equal(refused.code, 1);
   assert.match(refused.msg, /"0\.2\.0": it has no IP address/);
 });
 
-Deno.test("there is no result of a version that was never released", () => {
+Deno.test("[E21] there is no result of a version that was never released", () => {
   for (const version of ["1.0.1", "2.0.0", "1.1", "x"]) {
     assert.equal(Effect.runSync(Effect.flip(renderResult(FULL, version))).code, 1, version);
     assert.equal(refuse({ cniVersion: version }).code, 6, version);
   }
 });
 
-Deno.test("dns is always there before 1.0.0 and left out when empty since", () => {
+Deno.test("[E15] dns is always there before 1.0.0 and left out when empty since", () => {
   const result: CniResult = {
     cniVersion: "1.1.0",
     ips: [{ address: "10.0.0.2/8" }],
@@ -90,13 +90,13 @@ Deno.test("dns is always there before 1.0.0 and left out when empty since", () =
   }
 });
 
-Deno.test("the empty result of 1.1.0 is its version", () => {
+Deno.test("[E13] the empty result of 1.1.0 is its version", () => {
   assert.deepEqual(render({ cniVersion: "1.0.0", interfaces: [], ips: [], routes: [] }, "1.1.0"), {
     cniVersion: "1.1.0",
   });
 });
 
-Deno.test("results are printed with 4 spaces, sorted from 1.0.0 on, without a final newline", () => {
+Deno.test("[E16] results are printed with 4 spaces, sorted from 1.0.0 on, without a final newline", () => {
   const result: CniResult = {
     cniVersion: "1.1.0",
     interfaces: [{ name: "eth0", mac: "02:00:00:00:00:01" }],
@@ -123,7 +123,7 @@ Deno.test("results are printed with 4 spaces, sorted from 1.0.0 on, without a fi
   assert.deepEqual(Object.keys(JSON.parse(print(FULL, "0.4.0"))), ["cniVersion", "interfaces", "ips", "routes", "dns"]);
 });
 
-Deno.test("a 0.2.0 result becomes addresses and routes, ip4 first", () => {
+Deno.test("[E1, E30, E31] a 0.2.0 result becomes addresses and routes, ip4 first", () => {
   const raw: JsonObject = {
     cniVersion: "0.2.0",
     ip6: { ip: "FD00::7/64", routes: [{ dst: "::/0" }] },
@@ -137,7 +137,7 @@ Deno.test("a 0.2.0 result becomes addresses and routes, ip4 first", () => {
   });
 });
 
-Deno.test("members match whatever their case, nulls are absent, unknown members are dropped", () => {
+Deno.test("[E25, I1, I14, J123] members match whatever their case, nulls are absent, unknown members are dropped", () => {
   const raw: JsonObject = {
     CNIVersion: "1.0.0",
     IPs: [{ Address: "10.0.0.2/8", Gateway: null, bogus: 1 }],
@@ -148,7 +148,7 @@ Deno.test("members match whatever their case, nulls are absent, unknown members 
   assert.deepEqual(parse(raw), { cniVersion: "1.0.0", ips: [{ address: "10.0.0.2/8" }] });
 });
 
-Deno.test("addresses come out canonical; empty gateways are absent; -1 stays an index", () => {
+Deno.test("[E11, E17, E19, J126] addresses come out canonical; empty gateways are absent; -1 stays an index", () => {
   const raw: JsonObject = {
     cniVersion: "1.1.0",
     ips: [{ address: "::ffff:10.1.0.2/112", gateway: "", interface: -1 }],
@@ -161,7 +161,7 @@ Deno.test("addresses come out canonical; empty gateways are absent; -1 stays an 
   });
 });
 
-Deno.test("the version of an address is told by the address, whatever 0.4.0 said", () => {
+Deno.test("[E32, E34] the version of an address is told by the address, whatever 0.4.0 said", () => {
   const result = parse({
     cniVersion: "0.4.0",
     ips: [{ version: "6", address: "10.0.0.2/8" }, { address: "fd00::2/64" }],
@@ -172,7 +172,7 @@ Deno.test("the version of an address is told by the address, whatever 0.4.0 said
   ]);
 });
 
-Deno.test("without a version of its own a result has the config's, and that of 0.1.0 without either", () => {
+Deno.test("[E23, J85, J121] without a version of its own a result has the config's, and that of 0.1.0 without either", () => {
   for (const own of [undefined, "", null, 5]) {
     const raw: JsonObject = own === undefined ? {} : { cniVersion: own };
     assert.equal(parse(raw, "0.4.0").cniVersion, "0.4.0");
@@ -182,7 +182,7 @@ Deno.test("without a version of its own a result has the config's, and that of 0
   assert.deepEqual(parse(null, "1.1.0"), { cniVersion: "1.1.0" });
 });
 
-Deno.test("a fault in a result names the place, the value and what would be right", () => {
+Deno.test("[E18, J103, J126] a fault in a result names the place, the value and what would be right", () => {
   const faults: readonly (readonly [Json, number, RegExp])[] = [
     [[], 6, /"the whole": \[\] is not an object/],
     [{ ips: {} }, 6, /"ips": \{\} is not an array/],
@@ -205,7 +205,7 @@ Deno.test("a fault in a result names the place, the value and what would be righ
   }
 });
 
-Deno.test("a prevResult has the shape of the config's version, and any version of that shape", () => {
+Deno.test("[E20, E24, I11, J110] a prevResult has the shape of the config's version, and any version of that shape", () => {
   const run = (raw: Json, version: string) =>
     Effect.runSync(Effect.match(parsePrevResult(raw, version), {
       onSuccess: (result) => result.cniVersion,

@@ -10,7 +10,7 @@ const select = (cniVersion?: Json, cniVersions?: Json) =>
     onFailure: (refused) => refused,
   }));
 
-Deno.test("a version is one to three integers; the empty text is 0.1.0", () => {
+Deno.test("[A20, J107] a version is one to three integers; the empty text is 0.1.0", () => {
   assert.deepEqual(parseVersion(""), [0, 1, 0]);
   assert.deepEqual(parseVersion("1"), [1, 0, 0]);
   assert.deepEqual(parseVersion("1.1"), [1, 1, 0]);
@@ -20,7 +20,7 @@ Deno.test("a version is one to three integers; the empty text is 0.1.0", () => {
   }
 });
 
-Deno.test("versions compare by number, not by text", () => {
+Deno.test("[A20, J107] versions compare by number, not by text", () => {
   assert(atLeast("1.0.0", "1.0"));
   assert(atLeast("0.10.0", "0.9.0"));
   assert(!atLeast("0.3.1", "0.4.0"));
@@ -29,7 +29,7 @@ Deno.test("versions compare by number, not by text", () => {
   for (const [index, version] of VERSIONS.entries()) assert.equal(atLeast(version, "0.4.0"), index >= 4);
 });
 
-Deno.test("a list selects the greatest version that is not above 1.1.0", () => {
+Deno.test("[A7, A8, A18, A19, A21, A22, I24, J23] a list selects the greatest version that is not above 1.1.0", () => {
   const vectors: readonly (readonly [Json | undefined, Json | undefined, string])[] = [
     [undefined, ["1.1.0", "0.4.0", "1.0.0"], "1.1.0"],
     [undefined, ["99.0.0", "1.1.0", "0.4.0"], "1.1.0"],
@@ -45,7 +45,7 @@ Deno.test("a list selects the greatest version that is not above 1.1.0", () => {
   for (const [own, more, selected] of vectors) assert.equal(select(own, more), selected, JSON.stringify([own, more]));
 });
 
-Deno.test("a bad version is refused with its key and value", () => {
+Deno.test("[A6, A19, A22, A57, J23] a bad version is refused with its key and value", () => {
   const vectors: readonly (readonly [Json | undefined, Json | undefined, RegExp])[] = [
     ["nonsense", ["1.0.0"], /"cniVersion": "nonsense"/],
     [undefined, ["1.0.0", "1.0.f"], /"cniVersions\[1\]": "1\.0\.f"/],
