@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import { ABSENT, Host, Kernel } from "../effects/kernel/host.ts";
 import type { Op } from "../effects/kernel/op.ts";
+import type { Snapshot } from "../machines/attachment.ts";
 import type { Recorded } from "../machines/event.ts";
 import type { CniFailure } from "../spec/failure.ts";
 import { actFor } from "./act.ts";
@@ -11,7 +12,7 @@ import { execute, hands } from "./execute.ts";
 import { combine, CommandFailed, toCniFailure } from "./failure.ts";
 import type { Journal } from "./journal.ts";
 import { notice } from "./notice.ts";
-import type { Plugin } from "./plugin.ts";
+import type { EffectError, Plugin } from "./plugin.ts";
 import { unwind } from "./unwind.ts";
 import { View, viewFor } from "./view.ts";
 
@@ -44,11 +45,21 @@ export const runAdopt = <C>(plugin: Plugin<C>, command: Command, journal: Journa
     const host = yield* openContainer(command, cookieOf(earlier));
     const ops = yield* Effect.provideService(adoptedOps(plugin, command), Host, host);
     journal.likeTheLog();
+    const isGone = goneIn(journal.snapshot);
     const changesSomething = ops.some(({ op }) => op !== "plugin.invoke") || journal.snapshot.value === "failed";
     if (changesSomething) journal.note({ type: "DEL" });
-    const failures = yield* Effect.provideService(performAll(command, journal, ops), Host, host);
+    const failures = yield* Effect.provideService(performAll(command, journal, ops, isGone), Host, host);
     yield* changesSomething ? conclude(journal, failures) : failWith(failures);
   }));
+
+/**
+ * What counts as removed. A plugin that cannot be started has, where the log knows how the attachment ended, nothing left
+ * to remove: everything was undone. Where the log knows nothing it is owed.
+ */
+const goneIn = ({ value }: Snapshot) => (error: EffectError): boolean =>
+  error._tag === "HostError"
+    ? ABSENT.has(error.errno)
+    : error._tag === "DelegateError" && error.didNothing === true && value !== "absent";
 
 /** The cookie of the namespace that the last ADD was given; null where there was none, or it was not opened. */
 const cookieOf = (records: readonly Recorded[]): string | null => {
@@ -85,7 +96,12 @@ const adoptedOps = <C>(plugin: Plugin<C>, command: Command) =>
   });
 
 /** Other plugins are asked, not recorded: each keeps a log of its own, and asking again is fine. */
-const performAll = (command: Command, journal: Journal, ops: readonly Op[]) =>
+const performAll = (
+  command: Command,
+  journal: Journal,
+  ops: readonly Op[],
+  isGone: (error: EffectError) => boolean,
+) =>
   Effect.gen(function* () {
     const act = yield* actFor(command, journal, () => Effect.succeed(null)); // to remove is to undo
     const services = yield* hands;
@@ -94,7 +110,7 @@ const performAll = (command: Command, journal: Journal, ops: readonly Op[]) =>
       const done = op.op === "plugin.invoke" ? execute(services, command, journal.snapshot, op) : act.perform(op);
       const failure = yield* Effect.match(done, {
         onSuccess: () => null,
-        onFailure: (error) => error._tag === "HostError" && ABSENT.has(error.errno) ? null : toCniFailure(error),
+        onFailure: (error) => isGone(error) ? null : toCniFailure(error),
       });
       if (failure !== null) failures.push(failure);
     }

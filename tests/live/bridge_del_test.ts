@@ -19,7 +19,9 @@ const configIn = (lab: Lab, settings: JsonObject, ...subnets: readonly string[])
 });
 
 Deno.test({
-  ...live("bridge: DEL without a namespace, with one that is gone and with a stranger under its path leaves nothing"),
+  ...live(
+    "[C32, C34, D9, J74] bridge: DEL without a namespace, with one that is gone and with a stranger under its path leaves nothing",
+  ),
   async fn() {
     using lab = new Lab(bin);
     const config = configIn(lab, { isGateway: true, ipMasq: true, macspoofchk: true }, "10.3.0.0/24", "fd03::/64");

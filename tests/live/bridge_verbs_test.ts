@@ -61,7 +61,7 @@ function matchesVersion(version: string, { cniVersion, interfaces, ips, routes, 
 for (const version of VERSIONS) {
   Deno.test({
     ...live(
-      `bridge ${version} [5, 8, 15]: ADD tells what is there in its version, CHECK agrees, DEL twice leaves nothing`,
+      `[B67, C26, C27, C33, E7, E8] bridge ${version} [5, 8, 15]: ADD tells what is there in its version, CHECK agrees, DEL twice leaves nothing`,
     ),
     async fn() {
       using lab = new Lab(bin);
@@ -101,7 +101,7 @@ for (const version of VERSIONS) {
 }
 
 Deno.test({
-  ...live("VERSION and the about text need neither stdin nor a valid environment"),
+  ...live("[B28, B35, B41, J75, J77] VERSION and the about text need neither stdin nor a valid environment"),
   async fn() {
     using lab = new Lab(bin);
     for (const plugin of ["bridge", "host-local", "tuning", "portmap"]) {
@@ -116,7 +116,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("bridge: GC and STATUS succeed from 1.1.0 on and are refused before"),
+  ...live("[B40, B42, J116] bridge: GC and STATUS succeed from 1.1.0 on and are refused before"),
   async fn() {
     using lab = new Lab(bin);
     const config = { cniVersion: "1.1.0", name: "net2", type: "bridge", ipam: ipamIn(lab, "10.2.0.0/24") };

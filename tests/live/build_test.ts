@@ -7,7 +7,7 @@ import { type Netns, newNetns } from "../support/netns.ts";
 
 const bin = await builtBin();
 
-Deno.test("every plugin is built, answers VERSION without an environment, and nothing else is said", () => {
+Deno.test("[B41, B62] every plugin is built, answers VERSION without an environment, and nothing else is said", () => {
   for (const [name, versions] of Object.entries(PLUGIN_VERSIONS)) {
     const command = new Deno.Command(`${bin}/${name}`, { clearEnv: true, env: { CNI_COMMAND: "VERSION" }, cwd: "/" });
     const { code, stdout, stderr } = command.outputSync();

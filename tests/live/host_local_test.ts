@@ -161,7 +161,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("host-local: 8 containers at once get 8 addresses"),
+  ...live("[C4] host-local: 8 containers at once get 8 addresses"),
   async fn() {
     using lab = new Lab(bin);
     const netns = lab.container();

@@ -25,7 +25,7 @@ const CHARACTERS = [
   "€",
 ] as const;
 
-Deno.test("ids and network names pass exactly when they match the rule", () => {
+Deno.test("[A14, B16] ids and network names pass exactly when they match the rule", () => {
   let good = 0;
   forSeeds(2_000, (random) => {
     const name = random.text(6, CHARACTERS);
@@ -38,7 +38,7 @@ Deno.test("ids and network names pass exactly when they match the rule", () => {
   assert(good > 100, `only ${good} names were good`);
 });
 
-Deno.test("an interface name passes exactly when it is short and free of what paths and the kernel mind", () => {
+Deno.test("[B17] an interface name passes exactly when it is short and free of what paths and the kernel mind", () => {
   forSeeds(2_000, (random) => {
     const name = random.text(18, CHARACTERS);
     const bytes = new TextEncoder().encode(name).length;
@@ -48,7 +48,7 @@ Deno.test("an interface name passes exactly when it is short and free of what pa
   });
 });
 
-Deno.test("arguments survive being joined; every unknown key is named", () => {
+Deno.test("[B21, B25] arguments survive being joined; every unknown key is named", () => {
   forSeeds(1_000, (random) => {
     const pairs = random.list(4, () => [`K${random.below(5)}`, random.text(4, ["a", "/", " ", "€"])] as const);
     const text = pairs.map((pair) => pair.join("=")).join(";");
@@ -61,7 +61,7 @@ Deno.test("arguments survive being joined; every unknown key is named", () => {
   });
 });
 
-Deno.test("of any set of versions the selected one is a member that no other member up to 1.1.0 is above", () => {
+Deno.test("[A18, A19] of any set of versions the selected one is a member that no other member up to 1.1.0 is above", () => {
   forSeeds(1_000, (random) => {
     const version = () => [random.below(2), random.below(4), random.below(3)].slice(0, 1 + random.below(3)).join(".");
     const all = random.list(5, version), own = random.pick(["", version()]);
@@ -73,7 +73,7 @@ Deno.test("of any set of versions the selected one is a member that no other mem
   });
 });
 
-Deno.test("versions are totally ordered", () => {
+Deno.test("[A20] versions are totally ordered", () => {
   forSeeds(500, (random) => {
     const text = () => random.text(7, ["0", "1", "2", "10", ".", ".", "-"]);
     const a = text(), b = text();

@@ -71,14 +71,14 @@ const parse = (text: string) => Effect.runSync(parseResult(JSON.parse(text), "")
 /** Through the text of one version. */
 const through = (result: CniResult, version: string): CniResult => parse(Effect.runSync(printResult(result, version)));
 
-Deno.test("1.0.0 and 1.1.0 lose nothing, there and back", () => {
+Deno.test("[E29, E37, J104] 1.0.0 and 1.1.0 lose nothing, there and back", () => {
   forSeeds(500, (random) => {
     const result = anyResult(random);
     assert.deepEqual(through(through(result, "1.0.0"), "1.1.0"), result);
   });
 });
 
-Deno.test("0.3.0 to 0.4.0 lose the interface extras of 1.1.0 and nothing else", () => {
+Deno.test("[E33, E38] 0.3.0 to 0.4.0 lose the interface extras of 1.1.0 and nothing else", () => {
   forSeeds(500, (random) => {
     const result = anyResult(random);
     const kept = result.interfaces?.map(({ mtu: _mtu, socketPath: _path, pciID: _id, ...rest }) => rest);
@@ -89,7 +89,7 @@ Deno.test("0.3.0 to 0.4.0 lose the interface extras of 1.1.0 and nothing else", 
   });
 });
 
-Deno.test("what 0.2.0 can say survives 0.4.0 and 1.1.0 and comes back", () => {
+Deno.test("[E30, E31, E37, J100] what 0.2.0 can say survives 0.4.0 and 1.1.0 and comes back", () => {
   let compared = 0;
   forSeeds(500, (random) => {
     const result = anyResult(random);
@@ -103,7 +103,7 @@ Deno.test("what 0.2.0 can say survives 0.4.0 and 1.1.0 and comes back", () => {
   assert(compared > 200, `only ${compared} results had addresses`);
 });
 
-Deno.test("a result reads back in every version it can be given in, addresses unchanged", () => {
+Deno.test("[E28, E32, J125] a result reads back in every version it can be given in, addresses unchanged", () => {
   forSeeds(300, (random) => {
     const result = anyResult(random);
     for (const version of VERSIONS.filter((version) => version >= "0.3.0")) {

@@ -58,7 +58,7 @@ Deno.test("[B1, B5, B6, B7, B8, B9, B10, B22, C8] a foreign plugin is run with t
   ], "DEL undoes what ADD did, where ADD did it; only the plugins may have moved");
 });
 
-Deno.test("[C11, C13, C18, J44, J117] each plugin gets the result of the one before it; DEL runs backwards and gets the final one", async () => {
+Deno.test("[C11, C13, C18, J44, J54, J117] each plugin gets the result of the one before it; DEL runs backwards and gets the final one", async () => {
   const { machine, runs } = machineOf({
     one: printing(resultAt("1.1.0", "10.1.0.1/24")),
     two: printing(resultAt("1.1.0", "10.1.0.2/24")),
@@ -90,7 +90,7 @@ for (const [version, sends] of [["0.3.1", false], ["0.4.0", true], ["1.0.0", tru
   });
 }
 
-Deno.test("[C5, C31, I27] a foreign plugin whose ADD fails gets its DEL, and so do those before it", async () => {
+Deno.test("[C5, C31, I27, J48] a foreign plugin whose ADD fails gets its DEL, and so do those before it", async () => {
   const error = { code: 103, msg: "no room", details: "try later" };
   const { machine, runs } = machineOf({
     one: printing(resultAt("1.1.0", "10.1.0.1/24")),

@@ -16,7 +16,7 @@ const plugins = [{ type: "bridge", isGateway: true }, {
   capabilities: { portMappings: true, x: false },
 }];
 
-Deno.test("[A1, A5, A13, A27, A30, A41, J9] a list is read with its plugins in order, and its text kept", () => {
+Deno.test("[A1, A5, A13, A27, A30, A34, A41, J6, J9] a list is read with its plugins in order, and its text kept", () => {
   const text = JSON.stringify({
     cniVersion: "1.1.0",
     name: "lab",

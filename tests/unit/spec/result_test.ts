@@ -29,7 +29,7 @@ const FULL: CniResult = {
   dns: { nameservers: ["10.1.0.53"], domain: "lab.test", search: ["lab.test"], options: ["ndots:2"] },
 };
 
-Deno.test("[E3, E4, E5, E6, E22, J104] a 1.x result is read whole and written whole", () => {
+Deno.test("[E3, E4, E5, E6, E22, J95, J104] a 1.x result is read whole and written whole", () => {
   for (const version of ["1.0.0", "1.1.0"]) {
     const json = render(FULL, version);
     assert.deepEqual(json, { ...FULL, cniVersion: version });
