@@ -85,7 +85,7 @@ class SlowLab extends Lab {
   async gcWaits(): Promise<void> {
     const key = { network: "slownet", containerId: "nobody", ifName: "eth0" };
     const turn = Effect.scoped(Effect.flatMap(NetworkLock, (lock) => lock.attachment(key, 0)));
-    const isFree = Effect.match(turn, { onSuccess: () => true, onFailure: () => false });
+    const isFree = Effect.match(turn, { onSuccess: () => true, onFailure: ({ reason }) => reason !== "busy" });
     while (await Effect.runPromise(Effect.provide(isFree, fileNetworkLock(this.state))));
   }
 

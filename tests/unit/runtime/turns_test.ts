@@ -64,6 +64,13 @@ const begin = (name: string, verb: Promise<Outcome>, ended: string[]): Promise<O
 const collect = async (machine: Machine, list: NetworkList, valid: readonly ValidAttachment[] | null) =>
   outcomeOf(await machine.run(gc(list, valid, { cacheDir: "/cache" })));
 
+/** Resolves when a GC is waiting: a verb of an attachment that nobody knows would have to wait behind it. */
+const gcWaits = async (machine: Machine, { name: network }: NetworkList): Promise<void> => {
+  const key = { network, containerId: "nobody", ifName: "eth0" };
+  const turn = Effect.scoped(Effect.flatMap(NetworkLock, (lock) => lock.attachment(key, 0)));
+  while (Exit.isSuccess(await machine.run(turn))) await new Promise((done) => setTimeout(done, 0)); // a turn for the others
+};
+
 Deno.test("[C7] a second ADD of an attachment waits for the first, is then refused, and runs no plugin", async () => {
   const { machine, calls, begun, go } = slowMachine();
   const ended: string[] = [];
@@ -141,13 +148,14 @@ Deno.test("[C3] GC waits for an ADD, an ADD waits for GC, and what was attached 
   const add = begin("ADD", machine.network("ADD", list, C1), ended);
   await begun;
   const collected = begin("GC", collect(machine, list, null), ended);
+  await gcWaits(machine, list);
   const late = begin("late DEL", machine.network("DEL", list, C2), ended);
   assert.deepEqual(calls, ["ADD c2", "ADD c1"]);
   go();
   ok(await add);
   ok(await collected);
   ok(await late);
-  assert.deepEqual(calls, ["ADD c2", "ADD c1", "DEL c2", "GC"], "c1 lives; the late DEL of c2 finds nothing to do");
+  assert.deepEqual(calls, ["ADD c2", "ADD c1", "DEL c2", "GC", "DEL c2"], "c1 lives; the late DEL comes last");
   assert.equal(ended[0], "ADD");
   assert.equal(await machine.stateOf(streamOf("@chain")), "attached");
   ok(await machine.network("CHECK", list, C1));
@@ -197,7 +205,7 @@ Deno.test("a verb that is interrupted while it waits changes nothing, and leaves
 
 const broken = (reason: LockError["reason"]) => {
   const fail = () => Effect.fail(new LockError({ network: "net", reason, detail: "as the test wants it" }));
-  return Layer.succeed(NetworkLock)({ attachment: fail, network: fail });
+  return Layer.succeed(NetworkLock)({ attachment: fail, network: fail, tidy: fail });
 };
 
 Deno.test("where locks cannot be made, ADD and GC fail with code 5, and DEL and CHECK go on and say so", async () => {
