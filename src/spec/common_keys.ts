@@ -9,12 +9,18 @@ import * as Schema from "effect/Schema";
 import { DnsConfig } from "./config_schema.ts";
 import { described } from "./key_descriptions.ts";
 
+/** Makes a value when it is first asked for. */
+function once<A>(make: () => A): () => A {
+  let made: { readonly value: A } | null = null;
+  return () => (made ??= { value: make() }).value;
+}
+
 const optional = Schema.optionalKey;
 
 const text = optional(Schema.String);
 
 /** Keys of a network list. A switch is true, false, or either as a text. */
-export const listKeys = () =>
+export const listKeys = once(() =>
   described(
     Schema.Struct({
       cniVersion: text,
@@ -34,7 +40,8 @@ export const listKeys = () =>
       loadOnlyInlinedPlugins: "true: the folder named after the network beside the file is not read",
       plugins: "the plugins, in the order of ADD",
     },
-  );
+  )
+);
 
 const ipam = () => described(Schema.Struct({ type: text }), { type: "name of the IPAM plugin" });
 
@@ -42,7 +49,7 @@ const args = () =>
   described(Schema.Struct({ cni: optional(Schema.JsonObject) }), { cni: "arguments that plugins agree on" });
 
 /** Keys of a plugin's configuration that have a meaning for all plugins. */
-export const pluginKeys = () =>
+export const pluginKeys = once(() =>
   described(
     Schema.Struct({
       cniVersion: text,
@@ -68,4 +75,5 @@ export const pluginKeys = () =>
       runtimeConfig: "inserted by the runtime: what the container asks of the capabilities that the plugin wants",
       prevResult: "inserted by the runtime: the result of the plugin before",
     },
-  );
+  )
+);

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect";
 import { type ConfFault, dotted, refusalOf } from "./conf_fault.ts";
 import { CniCode, type Refused } from "./failure.ts";
-import { type Json, jsonOf, tooLong } from "./json.ts";
+import { type Json, jsonOf, tooDeep, tooLong } from "./json.ts";
 import { locator, parseJsonc, type Parser, repeatedKeys, topLevelString } from "./jsonc.ts";
 
 /** A fault with its place. */
@@ -58,6 +58,8 @@ export const readConfText = (text: string, file: string): Effect.Effect<ConfDocu
     const long = tooLong(text);
     if (long !== null) return yield* Effect.fail([{ file, line: null, column: null, key: null, message: long }]);
     const value = jsonOf(text);
+    const deep = value === undefined ? null : tooDeep(text);
+    if (deep !== null) return yield* Effect.fail([{ file, line: 1, column: 1, key: null, message: deep }]);
     if (value !== undefined) return { value, plain: text };
     const read = parseJsonc(yield* parser, text);
     if (read.faults.length === 0) return { value: read.value, plain: JSON.stringify(read.value) };
@@ -87,7 +89,7 @@ export const repeatedKeysIn = (text: string): Effect.Effect<readonly ConfFault[]
 
 /** What a file calls its network, as far as that can be seen in a text that may be broken. */
 export const nameInText = (text: string): Effect.Effect<string | null> =>
-  Effect.map(parser, (parser) => topLevelString(parser, text, "name"));
+  tooLong(text) === null ? Effect.map(parser, (parser) => topLevelString(parser, text, "name")) : Effect.succeed(null);
 
 /** One refusal for faults of files. */
 export const refuseLocated = (faults: readonly LocatedFault[], code: number): Refused =>

@@ -44,8 +44,8 @@ export const failureText = ({ msg, details }: CniFailure): string => details ? `
 const MAX_MSG = 1_000;
 const MAX_DETAILS = 10_000;
 
-/** One line of so many characters: a line break in what a message quotes must not look like another message. */
-function line(text: string, longest: number): string {
+/** One line of at most so many characters: a line break in what a message quotes must not look like another message. */
+export function oneLine(text: string, longest: number = MAX_MSG): string {
   const cut = text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
   return cut.replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
 }
@@ -63,8 +63,8 @@ function line(text: string, longest: number): string {
 export class Refused extends Data.TaggedError("Refused")<CniFailure> {
   /** What it quotes is kept to one line, and cut where it is very long. */
   constructor({ code, msg, details }: CniFailure) {
-    const told = details === undefined ? {} : { details: line(details, MAX_DETAILS) };
-    super({ code, msg: line(msg, MAX_MSG), ...told });
+    const told = details === undefined ? {} : { details: oneLine(details, MAX_DETAILS) };
+    super({ code, msg: oneLine(msg), ...told });
   }
 
   /** The failure's `msg`, followed by its `details` where it has any. */

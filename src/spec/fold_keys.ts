@@ -8,10 +8,11 @@ import * as SchemaAST from "effect/SchemaAST";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 
 /** Equal for texts that Go takes for the same key (simple case folding; `ſ` is an s, the Kelvin sign already a k). */
-const fold = (key: string): string => key.toLowerCase().replaceAll("ſ", "s");
+export const foldKey = (key: string): string => key.toLowerCase().replaceAll("ſ", "s");
 
 /** Whether Go takes two keys for the same. */
-export const sameKey = (a: string, b: string): boolean => a === b || (a.length === b.length && fold(a) === fold(b));
+export const sameKey = (a: string, b: string): boolean =>
+  a === b || (a.length === b.length && foldKey(a) === foldKey(b));
 
 /**
  * The value of a key, whatever its case; the last one where several are equal but for case. Undefined when there is
@@ -31,11 +32,11 @@ const restType = (ast: SchemaAST.Objects): SchemaAST.AST | undefined => ast.inde
 
 function foldObject(ast: SchemaAST.Objects, value: JsonObject): JsonObject {
   const names = new Map(
-    ast.propertySignatures.map(({ name, type }) => [fold(String(name)), { name: String(name), type }]),
+    ast.propertySignatures.map(({ name, type }) => [foldKey(String(name)), { name: String(name), type }]),
   );
   const folded = new Map<string, Json>();
   for (const [key, item] of Object.entries(value)) {
-    const property = names.get(fold(key));
+    const property = names.get(foldKey(key));
     const type = property?.type ?? restType(ast);
     if (property !== undefined && item === null) continue;
     folded.set(property?.name ?? key, type === undefined ? item : foldEncoded(type, item));

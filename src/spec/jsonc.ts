@@ -8,7 +8,7 @@ import type * as Jsonc from "jsonc-parser";
 import type { Node, ParseError } from "jsonc-parser";
 import { type ConfFault, type ConfPath, subject } from "./conf_fault.ts";
 import { CniCode } from "./failure.ts";
-import { sameKey } from "./fold_keys.ts";
+import { foldKey, sameKey } from "./fold_keys.ts";
 import type { Json } from "./json.ts";
 
 /** What is used of the package jsonc-parser. */
@@ -66,12 +66,27 @@ function describe(parser: Parser, text: string, error: ParseError): string {
   return expected === null ? `${wrong}` : `${token(text, error)} stands where ${expected} was expected`;
 }
 
+/** How many of the sorted numbers are at most `bound`. */
+function countUpTo(sorted: readonly number[], bound: number): number {
+  let low = 0, high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] ?? 0) <= bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Turns offsets of a text into places. */
 function placer(text: string): (offset: number) => Place {
-  const starts = [0, ...text.matchAll(/\r\n|\n|\r/g).map((end) => end.index + end[0].length)];
+  const starts = [0, ...Array.from(text.matchAll(/\r\n|\n|\r/g), (end) => end.index + end[0].length)];
+  // Characters that are two units of the text: where each ends.
+  const pairs = Array.from(text.matchAll(/[\ud800-\udbff][\udc00-\udfff]/g), (pair) => pair.index + 2);
   return (offset) => {
-    const line = starts.findLastIndex((start) => start <= offset);
-    return { line: line + 1, column: [...text.slice(starts[line], offset)].length + 1 };
+    const line = countUpTo(starts, offset);
+    const start = starts[line - 1] ?? 0;
+    const column = offset - start - (countUpTo(pairs, offset) - countUpTo(pairs, start)) + 1;
+    return { line, column };
   };
 }
 
@@ -155,18 +170,35 @@ export function topLevelString(parser: Parser, text: string, key: string): strin
   return found?.type === "string" ? String(found.value) : null;
 }
 
-/** The node of a key as Go finds it: the last one, the exact spelling before others. */
-function memberNode(node: Node, key: string): readonly [key: string, value: Node, keyNode: Node] | undefined {
+type Member = ReturnType<typeof members>[number];
+
+/** Members by their key, and by their key in lower case: the last of each. */
+function indexOf(
+  node: Node,
+): { readonly exact: ReadonlyMap<string, Member>; readonly folded: ReadonlyMap<string, Member> } {
   const all = members(node);
-  return all.findLast(([name]) => name === key) ?? all.findLast(([name]) => sameKey(name, key));
+  return {
+    exact: new Map(all.map((member) => [member[0], member])),
+    folded: new Map(all.map((member) => [foldKey(member[0]), member])),
+  };
+}
+
+/** Finds the member of a key as Go finds it: the last one, the exact spelling before others. */
+function finder(): (node: Node, key: string) => Member | undefined {
+  const indexes = new Map<Node, ReturnType<typeof indexOf>>();
+  return (node, key) => {
+    const index = indexes.get(node) ?? indexOf(node);
+    indexes.set(node, index);
+    return index.exact.get(key) ?? index.folded.get(foldKey(key));
+  };
 }
 
 /** The offset of a fault: of its value, of its key, or of the innermost object that lacks it. */
-function offsetOf(tree: Node, { path, at }: ConfFault): number {
+function offsetOf(tree: Node, find: ReturnType<typeof finder>, { path, at }: ConfFault): number {
   let node = tree;
   let offset = tree.offset;
   for (const key of path) {
-    const found = typeof key === "number" ? undefined : memberNode(node, key);
+    const found = typeof key === "number" ? undefined : find(node, key);
     const next = typeof key === "number" ? node.type === "array" ? node.children?.[key] : undefined : found?.[1];
     if (next === undefined) return node.offset;
     offset = at === "key" && found !== undefined ? found[2].offset : next.offset;
@@ -179,7 +211,8 @@ function offsetOf(tree: Node, { path, at }: ConfFault): number {
 export function locator(parser: Parser, text: string): (fault: ConfFault) => Place {
   const tree = treeOf(parser, text, []);
   const at = placer(text);
-  return (fault) => at(tree === undefined ? 0 : offsetOf(tree, fault));
+  const find = finder();
+  return (fault) => at(tree === undefined ? 0 : offsetOf(tree, find, fault));
 }
 
 /** Keys that stand twice in one object: only the last one counts, which nobody means. */

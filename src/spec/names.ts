@@ -77,6 +77,9 @@ export function checkIfName(name: string): CniFailure | null {
     : null;
 }
 
+/** The name under which Go's tuning plugin saves what an interface was like. */
+export const backupFileName = (containerId: string, ifName: string): string => `${containerId}_${ifName}.json`;
+
 /** The name of libcni's cache file for an attachment; ambiguous where names hold dashes, but shared with libcni. */
 export const cacheFileName = (network: string, containerId: string, ifName: string): string =>
   `${network}-${containerId}-${ifName}`;

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect";
 import { type ConfFault, type ConfPath, faultAt, refuseSource, type Report } from "./conf_fault.ts";
 import { CniCode, Refused } from "./failure.ts";
 import { member } from "./fold_keys.ts";
-import { isJsonObject, type Json, type JsonObject, tooLong } from "./json.ts";
+import { isJsonObject, type Json, type JsonObject, tooDeep, tooLong } from "./json.ts";
 
 /** A plugin of a network. `raw` is its configuration as written, all keys included. */
 export interface PluginConf {
@@ -24,8 +24,8 @@ export const parseJson = (text: string, source: string): Effect.Effect<Json, Ref
   Effect.suspend(() => {
     const refuse = (why: string) =>
       Effect.fail(new Refused({ code: CniCode.DECODING_FAILURE, msg: `Cannot load "${source}": ${why}` }));
-    const long = tooLong(text);
-    if (long !== null) return refuse(long);
+    const why = tooLong(text) ?? tooDeep(text);
+    if (why !== null) return refuse(why);
     try {
       return Effect.succeed<Json>(JSON.parse(text));
     } catch (error) {

@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect";
 import { quote } from "./conf_fault.ts";
 import type { Command } from "./environment.ts";
 import { CniCode, Refused } from "./failure.ts";
-import { member } from "./fold_keys.ts";
-import { isJsonObject, type Json, type JsonObject, tooLong } from "./json.ts";
+import { member, sameKey, without } from "./fold_keys.ts";
+import { isJsonObject, type Json, type JsonObject, tooDeep, tooLong } from "./json.ts";
 import { checkNetworkName } from "./names.ts";
 import { DEFAULT_VERSION } from "./released_versions.ts";
 
@@ -37,7 +37,7 @@ export interface RequestConfig {
   readonly args: JsonObject;
   /** For GC: what is still valid; empty for the other verbs. */
   readonly validAttachments: readonly ValidAttachment[];
-  /** Everything, as it came. */
+  /** Everything, as it came, but for the spelling of the keys above. */
   readonly raw: JsonObject;
 }
 
@@ -51,8 +51,8 @@ const MAX_GC_REQUEST = 4 * 2 ** 20;
 
 /** Reads stdin as one JSON object; null counts as an empty one. */
 const parseObject = Effect.fnUntraced(function* (text: string, command: Command) {
-  const long = command === "GC" ? tooLong(text, MAX_GC_REQUEST) : tooLong(text);
-  if (long !== null) return yield* refuse(CniCode.DECODING_FAILURE, `Cannot read the network configuration: ${long}`);
+  const why = tooLong(text, command === "GC" ? MAX_GC_REQUEST : undefined) ?? tooDeep(text);
+  if (why !== null) return yield* refuse(CniCode.DECODING_FAILURE, `Cannot read the network configuration: ${why}`);
   const value = yield* Effect.try({
     try: (): Json => JSON.parse(text),
     catch: (error) =>
@@ -77,6 +77,19 @@ function stringMember(raw: JsonObject, name: string): Effect.Effect<string, Refu
   return typeof value === "string"
     ? Effect.succeed(value)
     : refuse(CniCode.DECODING_FAILURE, `Cannot use "${name}": ${quote(value)} is not a string`);
+}
+
+/** What is read by its exact name later on, by the engine and by delegates. */
+const ENVELOPE = ["name", "cniVersion", "prevResult", "runtimeConfig", "args"];
+
+/** The same with the envelope's keys as the spec writes them: whatever reads one of them afterwards sees the same value. */
+function spelled(raw: JsonObject): JsonObject {
+  const isExact = (key: string) => ENVELOPE.includes(key) || !ENVELOPE.some((name) => sameKey(name, key));
+  if (Object.keys(raw).every(isExact)) return raw;
+  const found = ENVELOPE.map((name) => [name, member(raw, name) ?? null] as const).filter(([, value]) =>
+    value !== null
+  );
+  return { ...without(raw, ENVELOPE), ...Object.fromEntries(found) };
 }
 
 /** The network's name, checked. */
@@ -138,7 +151,7 @@ export function readAttachments(raw: JsonObject): Effect.Effect<readonly ValidAt
  */
 export const parseRequestConfig = (text: string, command: Command): Effect.Effect<RequestConfig, Refused> =>
   Effect.gen(function* () {
-    const raw = yield* parseObject(text, command);
+    const raw = spelled(yield* parseObject(text, command));
     const name = yield* readName(raw);
     const cniVersion = (yield* stringMember(raw, "cniVersion")) || DEFAULT_VERSION;
     const prevResult = member(raw, "prevResult") ?? null;

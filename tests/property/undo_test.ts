@@ -31,6 +31,7 @@ class Stream {
 
   #apply(what: string, op: Op): string {
     assert.ok(op.op !== "plugin.invoke" && op.op !== "lease.reserve" && op.op !== "lease.release");
+    assert.ok(op.op !== "backup.delete");
     const ended = outcome(this.#machine.host.apply(op));
     this.#said.push(`${what} ${JSON.stringify(op)} ${ended}`);
     return ended;

@@ -236,7 +236,9 @@ export const holds = (
     case "route.remove":
     case "neighbour.remove":
     case "conntrack.flush":
+    case "iptables.delete":
     case "lease.release":
+    case "backup.delete":
     case "plugin.invoke":
       return Effect.succeed(FINE);
     default:

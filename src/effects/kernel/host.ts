@@ -6,7 +6,7 @@ import * as Context from "effect/Context";
 import * as Data from "effect/Data";
 import type * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import type { NftElement } from "./nft.ts";
+import type { NftElement, NftRule, NftTable } from "./nft.ts";
 import type { KernelOp, PortSettings, PortVlan, Side } from "./op.ts";
 
 /** A network namespace. */
@@ -163,6 +163,25 @@ export interface HostView {
   readonly sysctl: (on: Side, key: string) => Effect.Effect<string | null, HostError>;
   /** The element with that key, with its value and comment; null when element, set or table is missing. */
   readonly element: (on: Side, which: NftElement) => Effect.Effect<NftElement | null, HostError>;
+  /**
+   * The elements of all sets and maps of a table, or those with this comment. Keys of types that are none of ours are
+   * left out.
+   */
+  readonly elements: (on: Side, table: NftTable, comment?: string) => Effect.Effect<readonly NftElement[], HostError>;
+  /** The rules of a chain in their order; none where the chain or its table is missing. */
+  readonly rules: (
+    on: Side,
+    chain: NftTable & { readonly chain: string },
+  ) => Effect.Effect<readonly NftRule[], HostError>;
+  /** Names of the chains of a table. */
+  readonly chains: (on: Side, table: NftTable) => Effect.Effect<readonly string[], HostError>;
+  /**
+   * The names of the chains in the NAT table of the program iptables, of ip6tables for family 6. No program is started,
+   * unless the host uses its legacy tables, which cannot be seen without; where it is missing then, they count as empty.
+   */
+  readonly iptablesChains: (on: Side, family: 4 | 6) => Effect.Effect<readonly string[], HostError>;
+  /** The rules of that table as `iptables -S` prints them, split into words. Starts the program, if there are chains. */
+  readonly iptablesRules: (on: Side, family: 4 | 6) => Effect.Effect<readonly (readonly string[])[], HostError>;
   /** Waits by listening until the link's operational state is up; false after `limitMs` milliseconds. */
   readonly awaitUp: (on: Side, name: string, limitMs: number) => Effect.Effect<boolean, HostError>;
   /** Waits by listening until no IPv6 address of the link is tentative; "failed" when the network has a duplicate. */
@@ -187,13 +206,22 @@ export type NetnsWanted =
   /** For ADD and CHECK: must exist and must not be the host's own, unless `allowOwn` (CNI_NETNS_OVERRIDE). */
   | { readonly path: string; readonly allowOwn: boolean }
   /** For undo: exactly the one that ADD recorded; anything else counts as gone. */
-  | { readonly recorded: NetnsIdentity }
+  | {
+    readonly recorded: NetnsIdentity;
+    /** The host's own counts as gone, too: for attachments that were not allowed to have it. */
+    readonly refuseOwn?: boolean;
+  }
   /** No container side at all. */
   | null;
 
 /** Opens namespaces. */
 export class Kernel extends Context.Service<Kernel, {
   readonly open: (netns: NetnsWanted) => Effect.Effect<HostShape, HostError | NetnsError, Scope.Scope>;
+  /**
+   * Deletes the veth pairs with these host ends, all in one request: the kernel waits until nobody looks at a link any
+   * more, and so it waits once. What is not there, or is no veth, is passed over.
+   */
+  readonly removeLinks: (names: readonly string[]) => Effect.Effect<void, HostError | NetnsError>;
 }>()("cleat/Kernel") {}
 
 /** Errnos that mean "it is not there", which is what an undo wants. */

@@ -112,4 +112,18 @@ export type NftCommand =
   )
   | ({ readonly add: "element" } & NftElement)
   /** Absent elements, and elements with another value than the given one, are left alone. */
-  | ({ readonly remove: "element" } & NftElement);
+  | ({ readonly remove: "element" } & NftElement)
+  /** Goes only while it has that comment: a table that was made anew counts from the beginning. Absent is fine. */
+  | ({ readonly remove: "rule"; readonly chain: string; readonly handle: string; readonly comment: string } & NftTable)
+  /** With its rules. Absent is fine; one that a rule leads to stays (EBUSY). */
+  | ({ readonly remove: "chain"; readonly chain: string } & NftTable);
+
+/** A rule as it can be told from others, whoever made it. */
+export interface NftRule {
+  /** Its number in its table, decimal (NFTA_RULE_HANDLE). */
+  readonly handle: string;
+  /** Null for none. */
+  readonly comment: string | null;
+  /** All that it compares with or loads, in lower-case hex and in its order: addresses, ports, names. */
+  readonly values: readonly string[];
+}

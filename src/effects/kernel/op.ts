@@ -1,6 +1,6 @@
 /**
  * A change to the host as a plain value, named as the kernel names it. One op is one kernel request (or one change of
- * the lease directory, or one execution of another plugin).
+ * the lease directory, or one execution of another plugin; what is kept by the program iptables takes a few of its runs).
  *
  * Ops are persisted in the log: their names and keys are frozen once released. Only optional keys are ever added.
  */
@@ -146,6 +146,20 @@ export type KernelOp =
     readonly protocol: "udp";
     readonly port: number;
     readonly address?: string;
+  }
+  /**
+   * Takes a chain out of the NAT table of the program iptables, of ip6tables for family 6, with that program: first the
+   * rules of `from` that jump to it, then the chain with its rules. With `sources`, only jumps of packets from these
+   * addresses; while there are others, the chain stays.
+   */
+  | {
+    readonly op: "iptables.delete";
+    readonly on: Side;
+    readonly family: 4 | 6;
+    readonly table: "nat";
+    readonly chain: string;
+    readonly from: string;
+    readonly sources?: readonly string[];
   };
 
 /** A range of addresses, in host-local's words. */
@@ -199,8 +213,18 @@ export interface InvokeOp {
   readonly config: JsonObject;
 }
 
+/** Throws away what Go's tuning plugin saved of an attachment, once it was put back or cannot be: `<id>_<ifname>.json`. */
+export interface BackupOp {
+  /** The name of the op. */
+  readonly op: "backup.delete";
+  /** The directory of the backups, absolute. */
+  readonly dataDir: string;
+  /** Whose it is. */
+  readonly owner: LeaseOwner;
+}
+
 /** Everything `perform` can do. */
-export type Op = KernelOp | LeaseOp | InvokeOp;
+export type Op = KernelOp | LeaseOp | InvokeOp | BackupOp;
 
 /** The name of an op. */
 export type OpName = Op["op"];

@@ -10,6 +10,7 @@ import type { KernelOp } from "./op.ts";
 import { applyOp } from "./simulated/apply.ts";
 import { dumpWorld } from "./simulated/dump.ts";
 import { type Hooks, simulatedHost } from "./simulated/host.ts";
+import { putIptables } from "./simulated/iptables.ts";
 import { deleteLink } from "./simulated/links.ts";
 import { refuse } from "./simulated/refusal.ts";
 import { makeNetns, type SimNetns, type SimWorld } from "./simulated/state.ts";
@@ -37,6 +38,8 @@ export interface SimulatedKernel {
   readonly dump: () => JsonObject;
   /** Changes the machine behind the log's back; `path` names the namespace that is the ops' container side. */
   readonly drift: (path: string | null, ...ops: readonly KernelOp[]) => void;
+  /** Puts rules, each a list of words, into a chain of the host's NAT table of iptables, or ip6tables, as others do. */
+  readonly putIptables: (family: 4 | 6, chain: string, ...rules: string[][]) => void;
   /** Replaces the hook of the options. */
   readonly onApply: (hook: (op: KernelOp, phase: "before" | "after") => void) => void;
   /** Lets the next op of that name, or the next that fits, fail with this errno and change nothing. */
@@ -64,7 +67,8 @@ const makeWorld = (options: SimulatedOptions): SimWorld => ({
 const find = (world: SimWorld, wanted: NetnsWanted): Effect.Effect<SimNetns | null, NetnsError> => {
   if (wanted === null) return Effect.succeed(null);
   if ("recorded" in wanted) {
-    const { path, cookie } = wanted.recorded;
+    const { recorded: { path, cookie }, refuseOwn = false } = wanted;
+    if (refuseOwn && path === world.host.path) return Effect.succeed(null);
     const netns = path === world.host.path ? world.host : world.netns.get(path);
     return Effect.succeed(netns?.cookie === cookie ? netns : null);
   }
@@ -82,6 +86,18 @@ const takeFailure = ({ failures }: Machine, op: KernelOp): string | null => {
   return at < 0 ? null : failures.splice(at, 1)[0]?.errno ?? null;
 };
 
+/** For the hook it is one op for each link, since that is what it stands for. */
+const removeVeths = ({ world, onApply }: Machine, names: readonly string[]): void => {
+  for (const name of names) {
+    const link = world.host.links.get(name);
+    if (link?.kind !== "veth") continue;
+    const op = { op: "link.delete", on: "host", name } as const;
+    onApply(op, "before");
+    deleteLink(link);
+    onApply(op, "after");
+  }
+};
+
 const layerOf = (machine: Machine): Layer.Layer<Kernel> => {
   const hooks: Hooks = {
     onApply: (op, phase) => machine.onApply(op, phase),
@@ -92,6 +108,7 @@ const layerOf = (machine: Machine): Layer.Layer<Kernel> => {
       Effect.suspend(() =>
         Effect.map(find(machine.world, wanted), (netns) => simulatedHost(machine.world, netns, hooks))
       ),
+    removeLinks: (names) => Effect.sync(() => removeVeths(machine, names)),
   });
 };
 
@@ -144,6 +161,7 @@ export const simulatedKernel = (options: SimulatedOptions = {}): SimulatedKernel
       const sideOf = (on: "host" | "container") => on === "host" ? machine.world.host : container ?? refuse("ENOENT");
       for (const op of ops) applyOp(machine.world, sideOf, op);
     },
+    putIptables: (family, chain, ...rules) => putIptables(machine.world.host, family, chain, rules),
     onApply: (hook) => void (machine.onApply = hook),
     fail: (which, errno) => {
       const fits = typeof which === "function" ? which : (op: KernelOp) => op.op === which;

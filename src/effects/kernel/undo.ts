@@ -186,6 +186,7 @@ const undoKernel = (op: KernelOp, context: UndoContext): Undo => {
     case "address.remove":
     case "route.remove":
     case "neighbour.remove":
+    case "iptables.delete":
       return NOTHING;
     default:
       return op satisfies never;
@@ -204,6 +205,7 @@ export const undoFor = (op: Op, context: UndoContext): Undo => {
     case "plugin.invoke":
       return Effect.succeed(op.command === "ADD" ? { ...op, command: "DEL" } : null);
     case "lease.release":
+    case "backup.delete":
       return NOTHING;
     default:
       return undoKernel(op, context);

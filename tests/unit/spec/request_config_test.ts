@@ -10,7 +10,7 @@ const refuse = (text: string, command: Command = "ADD") =>
 
 Deno.test("the envelope is read, and everything kept as it came", () => {
   const raw = {
-    Name: "lab",
+    name: "lab",
     cniVersion: "1.1.0",
     prevResult: { cniVersion: "1.1.0" },
     runtimeConfig: { mac: "x" },
@@ -26,6 +26,29 @@ Deno.test("the envelope is read, and everything kept as it came", () => {
     validAttachments: [],
     raw,
   });
+});
+
+Deno.test("the envelope's keys come out as the spec spells them, so that nobody reads another value later", () => {
+  const odd = { Name: "other", NAME: "lab", cniVerſion: "1.0.0", PrevResult: {}, prevresult: null, Extra: { Name: 1 } };
+  const { name, cniVersion, prevResult, raw } = parse(JSON.stringify(odd));
+  assert.deepEqual([name, cniVersion, prevResult], ["lab", "1.0.0", {}]);
+  assert.deepEqual(raw, { name: "lab", cniVersion: "1.0.0", prevResult: {}, Extra: { Name: 1 } });
+});
+
+Deno.test("a configuration that is too long or too deep is refused with the limit, whatever else is in it", () => {
+  const deep = (levels: number) => `{"name":"n","deep":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+  assert.equal(
+    refuse(deep(1_000)).msg,
+    "Cannot read the network configuration: its values are nested more than 1000 levels deep",
+  );
+  assert.equal(parse(deep(999)).name, "n");
+  const quoted = JSON.stringify({ name: "n", text: '["{\\'.repeat(2_000) });
+  assert.equal(parse(quoted).name, "n", "brackets in a text do not nest");
+  const long = (characters: number) => `{"name":"n"}`.padEnd(characters);
+  assert.match(refuse(long(2 ** 20 + 1)).msg, /it has 1048577 characters, at most 1048576 are read/);
+  assert.equal(parse(long(2 ** 20)).name, "n");
+  assert.equal(parse(long(4 * 2 ** 20), "GC").name, "n", "GC lists all that lives on the host");
+  assert.match(refuse(long(4 * 2 ** 20 + 1), "GC").msg, /at most 4194304 are read/);
 });
 
 Deno.test("[A7, I9, J105] an absent, null or empty cniVersion is 0.1.0", () => {

@@ -2,6 +2,7 @@
 import type { CreatedLink } from "../host.ts";
 import type { KernelOp, Side } from "../op.ts";
 import { flushConntrack } from "./conntrack.ts";
+import { deleteIptables } from "./iptables.ts";
 import { NetlinkFailure } from "./netlink/error.ts";
 import type { OpenNetns } from "./netns.ts";
 import { applyNft } from "./nftables/apply.ts";
@@ -62,6 +63,9 @@ export function applyOp(sides: Sides, op: KernelOp): CreatedLink | undefined {
       return undefined;
     case "nft.apply":
       applyNft(netns.netfilter, op.commands);
+      return undefined;
+    case "iptables.delete":
+      deleteIptables(netns, op);
       return undefined;
     case "conntrack.flush":
       flushConntrack(netns.netfilter, op);

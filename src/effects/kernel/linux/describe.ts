@@ -22,6 +22,8 @@ const subjectOf = (op: KernelOp): string => {
       return op.commands.map(({ family, table }) => `table ${family} ${table}`)[0] ?? "nothing";
     case "conntrack.flush":
       return `${op.protocol} port ${op.port}`;
+    case "iptables.delete":
+      return op.chain;
     case "address.add":
     case "address.remove":
       return `${op.address} on ${op.link}`;

@@ -4,9 +4,11 @@ import type { Address, HostError, HostShape, Link, NetnsIdentity } from "../host
 import type { Side } from "../op.ts";
 import { applyOp, type Sides } from "./apply.ts";
 import { type Deed, describeOp, hostError, where } from "./describe.ts";
+import { iptablesChains, iptablesRules } from "./iptables.ts";
 import type { OpenNetns } from "./netns.ts";
 import { describeElement } from "./nftables/describe.ts";
 import { readElement } from "./nftables/element.ts";
+import { chainsOf, elementsOf, rulesOf } from "./nftables/list.ts";
 import { addressesOf } from "./rtnetlink/address.ts";
 import { RTNLGRP, untilSettled } from "./rtnetlink/events.ts";
 import { linkByIndex, linkByName } from "./rtnetlink/link_look.ts";
@@ -16,7 +18,7 @@ import { vlansOf } from "./rtnetlink/vlan.ts";
 import { readSysctl } from "./sysctl.ts";
 
 /** Runs synchronous code of this layer; its failures become typed. */
-const attempt = <A>(deed: Deed, run: () => A): Effect.Effect<A, HostError> =>
+export const attempt = <A>(deed: Deed, run: () => A): Effect.Effect<A, HostError> =>
   Effect.suspend(() => {
     try {
       return Effect.succeed(run());
@@ -82,6 +84,22 @@ export function linuxHost(sides: Sides, netns: NetnsIdentity | null): HostShape 
     sysctl: (on, key) => look(on, "sysctl", key, null, (side) => readSysctl(side, key)),
     element: (on, which) =>
       look(on, "element", describeElement(which), null, ({ netfilter }) => readElement(netfilter, which)),
+    elements: (on, table, comment) =>
+      look(
+        on,
+        "elements",
+        `${table.family} ${table.table}`,
+        [],
+        ({ netfilter }) => elementsOf(netfilter, table, comment),
+      ),
+    rules: (on, chain) =>
+      look(on, "rules", `${chain.table} ${chain.chain}`, [], ({ netfilter }) => rulesOf(netfilter, chain)),
+    chains: (on, table) =>
+      look(on, "chains", `${table.family} ${table.table}`, [], ({ netfilter }) => chainsOf(netfilter, table)),
+    iptablesChains: (on, family) =>
+      look(on, "iptables' chains", `IPv${family}`, [], (side) => iptablesChains(side, family)),
+    iptablesRules: (on, family) =>
+      look(on, "iptables' rules", `IPv${family}`, [], (side) => iptablesRules(side, family)),
     awaitUp: (on, name, limitMs) =>
       wait<boolean>(sides[on], {
         deed: { doing: `wait for link ${where(on)}`, subject: name },

@@ -1,9 +1,10 @@
-/** The Linux kernel as the `Kernel` service: rtnetlink, nf_tables and procfs, no programs. */
+/** The Linux kernel as the `Kernel` service: rtnetlink, nf_tables and procfs; no programs, but for what iptables keeps. */
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import { HostError, type HostShape, Kernel, NetnsError, type NetnsWanted } from "../host.ts";
 import { hostError } from "./describe.ts";
-import { linuxHost } from "./host.ts";
+import { attempt, linuxHost } from "./host.ts";
+import { deleteVeths } from "./rtnetlink/link_group.ts";
 import { type OpenSides, Shelf } from "./shelf.ts";
 
 const acquire = (shelf: Shelf, wanted: NetnsWanted): Effect.Effect<OpenSides, HostError | NetnsError> =>
@@ -29,6 +30,13 @@ const openFrom = (shelf: Shelf) => (wanted: NetnsWanted) =>
     (sides): HostShape => linuxHost(sides, sides.container?.identity ?? null),
   );
 
+const removeFrom = (shelf: Shelf) => (names: readonly string[]): Effect.Effect<void, HostError | NetnsError> =>
+  Effect.scoped(Effect.flatMap(
+    Effect.acquireRelease(acquire(shelf, null), release(shelf)),
+    ({ host }) =>
+      attempt({ doing: "delete links", subject: `${names.length} of them` }, () => deleteVeths(host.route, names)),
+  ));
+
 /**
  * The kernel this process runs on. The host side is the network namespace of the calling thread at the time of `open`.
  * Needs CAP_NET_ADMIN, and CAP_SYS_ADMIN to enter a container's namespace; Linux 5.14 or newer (SO_NETNS_COOKIE).
@@ -38,6 +46,6 @@ export const linuxKernel: Layer.Layer<Kernel> = Layer.effect(
   Effect.gen(function* () {
     const shelf = new Shelf();
     yield* Effect.addFinalizer(() => Effect.sync(() => shelf.close()));
-    return Kernel.of({ open: openFrom(shelf) });
+    return Kernel.of({ open: openFrom(shelf), removeLinks: removeFrom(shelf) });
   }),
 );

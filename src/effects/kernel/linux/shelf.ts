@@ -1,7 +1,9 @@
 /** The namespaces that are open, shared by the commands that work on them. */
-import { NetnsError, type NetnsIdentity, type NetnsWanted } from "../host.ts";
+import { NetnsError, type NetnsWanted } from "../host.ts";
 import { files } from "../../libc/files.ts";
 import { openAt, OpenNetns } from "./netns.ts";
+
+type Recorded = Extract<NetnsWanted, { readonly recorded: unknown }>;
 
 interface Entry {
   readonly netns: OpenNetns;
@@ -37,7 +39,7 @@ export class Shelf {
   open(wanted: NetnsWanted): OpenSides {
     const host = this.#host();
     if (wanted === null) return { host, container: null };
-    return { host, container: "recorded" in wanted ? this.#recorded(wanted.recorded) : this.#wanted(wanted, host) };
+    return { host, container: "recorded" in wanted ? this.#recorded(wanted, host) : this.#wanted(wanted, host) };
   }
 
   /** Gives a container's namespace back. */
@@ -82,7 +84,8 @@ export class Shelf {
   }
 
   /** Exactly the namespace that was recorded; null when it is gone, or when its path is another one's now. */
-  #recorded({ path, cookie }: NetnsIdentity): OpenNetns | null {
+  #recorded({ recorded: { path, cookie }, refuseOwn = false }: Recorded, host: OpenNetns): OpenNetns | null {
+    if (refuseOwn && cookie === host.identity.cookie) return null;
     let netns: OpenNetns;
     try {
       netns = this.#take(path);

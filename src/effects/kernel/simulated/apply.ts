@@ -5,6 +5,7 @@ import type { CreatedLink } from "../host.ts";
 import type { KernelOp } from "../op.ts";
 import { canonicalIp } from "../same.ts";
 import { addAddress, removeAddress } from "./addresses.ts";
+import { deleteIptables } from "./iptables.ts";
 import { settle } from "./ipv6.ts";
 import { hasIpv6, ipv6Disabled } from "./ipv6_state.ts";
 import { setLink, setPort } from "./link_set.ts";
@@ -82,6 +83,8 @@ const run = (world: SimWorld, sideOf: SideOf, op: KernelOp): CreatedLink | undef
       return void writeSysctl(netns, op.key, op.value);
     case "nft.apply":
       return void applyNft(netns, op.commands);
+    case "iptables.delete":
+      return void deleteIptables(netns, op);
     case "conntrack.flush":
       // No packet ever passes here, so there is no connection to forget.
       return undefined;

@@ -53,6 +53,7 @@ const dumpNetns = (world: SimWorld, netns: SimNetns): Json =>
     links: Object.fromEntries([...netns.links.values()].map((link) => [link.name, dumpLink(world, link)])),
     routes: sorted(netns.routes.map((route) => plain(showRoute(route)))),
     sysctls: netns.sysctls,
+    iptables: netns.iptables,
     tables: Object.fromEntries([...netns.tables].map(([name, table]) => [name, dumpTable(table)])),
   });
 

@@ -5,7 +5,9 @@ import type { KernelOp, Side } from "../op.ts";
 import { applyOp } from "./apply.ts";
 import { isOperational, operStateOf } from "./carrier.ts";
 import { showAddress, showLink, showNeighbours, showRoute } from "./look.ts";
+import { iptablesChains, iptablesRules } from "./iptables.ts";
 import { readElement } from "./nft.ts";
+import { readChains, readElements, readRules } from "./nft_list.ts";
 import { Refusal, refuse } from "./refusal.ts";
 import { linkTowards } from "./routes.ts";
 import type { SimLink, SimNetns, SimWorld } from "./state.ts";
@@ -22,6 +24,8 @@ const describe = (op: KernelOp): { readonly doing: string; readonly subject: str
       return { doing, subject: op.commands.map((command) => `${command.family} ${command.table}`)[0] ?? "nothing" };
     case "conntrack.flush":
       return { doing, subject: `${op.protocol} port ${op.port}` };
+    case "iptables.delete":
+      return { doing, subject: op.chain };
     case "address.add":
     case "address.remove":
       return { doing, subject: `${op.address} on ${op.link}` };
@@ -89,6 +93,11 @@ const views = (world: SimWorld, container: SimNetns | null, look: Look): HostVie
     vlans: (on, name) => ofLink(on, name, [], (link) => listVlans(world, link)),
     sysctl: (on, key) => look(on, null, (netns) => readSysctl(netns, key)),
     element: (on, which) => look(on, null, (netns) => readElement(netns, which)),
+    elements: (on, table, comment) => look(on, [], (netns) => readElements(netns, table, comment)),
+    rules: (on, chain) => look(on, [], (netns) => readRules(netns, chain)),
+    chains: (on, table) => look(on, [], (netns) => readChains(netns, table)),
+    iptablesChains: (on, family) => look(on, [], (netns) => iptablesChains(netns, family)),
+    iptablesRules: (on, family) => look(on, [], (netns) => iptablesRules(netns, family)),
     awaitUp: (on, name) => ofLink(on, name, false, (link) => operStateOf(link) === "up"),
     awaitDad: (on, name) => ofLink(on, name, "done", (link) => detect(world, link)),
   };

@@ -10,6 +10,7 @@ import {
   type NftVerdict,
 } from "../nft.ts";
 import { canonicalIp, elementKey, sameElementValue } from "../same.ts";
+import { removeObject } from "./nft_list.ts";
 import { refuse } from "./refusal.ts";
 import type { SimNetns, SimSet, SimTable } from "./state.ts";
 
@@ -157,7 +158,9 @@ const removeElement = (netns: SimNetns, command: NftElement, undo: Undo): void =
 };
 
 const run = (netns: SimNetns, command: NftCommand, undo: Undo): void => {
-  if ("remove" in command) return removeElement(netns, command, undo);
+  if ("remove" in command) {
+    return command.remove === "element" ? removeElement(netns, command, undo) : removeObject(netns, command, undo);
+  }
   switch (command.add) {
     case "table":
       return addTable(netns, command, undo);

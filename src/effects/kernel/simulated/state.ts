@@ -102,6 +102,8 @@ export interface SimNetns {
   readonly sysctls: Map<string, string>;
   /** By `family table`. */
   readonly tables: Map<string, SimTable>;
+  /** Chains of iptables' NAT tables by family and name, with the words of their rules. */
+  readonly iptables: Map<string, readonly (readonly string[])[]>;
   nextIndex: number;
 }
 
@@ -171,6 +173,7 @@ export const makeNetns = (path: string, cookie: string): SimNetns => {
     routes: [],
     sysctls: new Map(),
     tables: new Map(),
+    iptables: new Map(),
     nextIndex: 1,
   };
   putLink({ name: "lo", kind: null, netns, mac: NO_MAC, mtu: LOOPBACK_MTU });

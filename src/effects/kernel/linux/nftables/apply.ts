@@ -4,6 +4,7 @@ import { type NetfilterSocket, sendBatch } from "./batch.ts";
 import { hasValue, readGeneration, readStored } from "./element.ts";
 import { NftFailure } from "./failure.ts";
 import { encodeFields } from "./field.ts";
+import { chainsOf, rulesOf } from "./list.ts";
 
 /**
  * How often a batch with removals is tried while others keep changing the ruleset. Each try takes well below a
@@ -11,17 +12,32 @@ import { encodeFields } from "./field.ts";
  */
 const TRIES = 20;
 
-type Removal = Extract<NftCommand, { readonly remove: "element" }>;
+type Removal = Extract<NftCommand, { readonly remove: string }>;
+type ElementRemoval = Extract<NftCommand, { readonly remove: "element" }>;
 
 const isRemoval = (command: NftCommand): command is Removal => "remove" in command;
+const isElementRemoval = (command: NftCommand): command is ElementRemoval =>
+  isRemoval(command) && command.remove === "element";
 
 /** The same for two spellings of one key. */
 const nameOf = ({ family, table, set, key }: NftElement): string =>
   `${family} ${table} ${set} ${encodeFields(key).toHex()}`;
 
+/** Whether a rule or a chain that is to be removed is there; a chain that has been named before is removed once. */
+function isThere(socket: NetfilterSocket, command: Exclude<Removal, ElementRemoval>, seen: Set<string>): boolean {
+  const name = `${command.remove} ${command.family} ${command.table} ${command.chain}`;
+  const whole = command.remove === "rule" ? `${name} ${command.handle}` : name;
+  if (seen.has(whole)) return false;
+  seen.add(whole);
+  if (command.remove === "chain") return chainsOf(socket, command).includes(command.chain);
+  return rulesOf(socket, command).some(({ handle, comment }) =>
+    handle === command.handle && comment === command.comment
+  );
+}
+
 /** The commands without the removals that have nothing to remove: absent, of another value, or the same again. */
 function withoutSettled(socket: NetfilterSocket, commands: readonly NftCommand[]): readonly NftCommand[] {
-  const removals = commands.filter(isRemoval);
+  const removals = commands.filter(isElementRemoval);
   const due = new Set<Removal>();
   const seen = new Set<string>();
   readStored(socket, removals).forEach((stored, index) => {
@@ -30,6 +46,9 @@ function withoutSettled(socket: NetfilterSocket, commands: readonly NftCommand[]
     if (!seen.has(nameOf(removal))) due.add(removal);
     seen.add(nameOf(removal));
   });
+  for (const command of commands) {
+    if (isRemoval(command) && !isElementRemoval(command) && isThere(socket, command, seen)) due.add(command);
+  }
   return commands.filter((command) => !isRemoval(command) || due.has(command));
 }
 

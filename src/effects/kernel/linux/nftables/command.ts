@@ -35,7 +35,8 @@ export function writeElement(writer: Writer, element: NftElement, whole: boolean
   });
 }
 
-const isElement = (command: NftCommand): command is ElementCommand => "remove" in command || command.add === "element";
+const isElement = (command: NftCommand): command is ElementCommand =>
+  "remove" in command ? command.remove === "element" : command.add === "element";
 
 /** Whether both do the same with elements of the same set, so that they can share a request. */
 const together = (a: ElementCommand, b: NftCommand): b is ElementCommand =>

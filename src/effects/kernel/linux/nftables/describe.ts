@@ -29,7 +29,11 @@ export const describeElement = (element: NftElement): string =>
 
 /** Names the thing a command adds or removes, on one line: the subject of an error. */
 export function describeNft(command: NftCommand): string {
-  if ("remove" in command) return describeElement(command);
+  if ("remove" in command) {
+    if (command.remove === "element") return describeElement(command);
+    const what = command.remove === "rule" ? `rule ${command.handle} of` : "chain";
+    return `${what} ${command.table} ${command.chain}`;
+  }
   switch (command.add) {
     case "table":
       return `table ${command.family} ${command.table}`;

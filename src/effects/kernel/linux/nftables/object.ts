@@ -1,4 +1,4 @@
-/** The requests that make tables, chains, sets and rules. */
+/** The requests that make tables, chains, sets and rules, and remove chains and rules. */
 import type { NftCommand } from "../../nft.ts";
 import { type NetlinkRequest, NLM_F_CREATE, NLM_F_EXCL } from "../netlink/socket.ts";
 import { CHAIN, DATA_TYPE_VERDICT, HOOK, HOOKNUM, MSG, NF_ACCEPT, RULE, SET, SET_IS_MAP, TABLE } from "./constants.ts";
@@ -12,8 +12,10 @@ const NLM_F_APPEND = 0x800;
 
 type Add<Kind extends "table" | "chain" | "set" | "rule"> = Extract<NftCommand, { readonly add: Kind }>;
 
-/** A command that makes something to hold elements or rules, or a rule. */
-export type ObjectCommand = Add<"table" | "chain" | "set" | "rule">;
+type Remove = Extract<NftCommand, { readonly remove: "rule" | "chain" }>;
+
+/** A command that makes or removes something to hold elements or rules, or a rule. */
+export type ObjectCommand = Add<"table" | "chain" | "set" | "rule"> | Remove;
 
 const create = (exclusive: boolean | undefined): number => NLM_F_CREATE | (exclusive ? NLM_F_EXCL : 0);
 
@@ -62,8 +64,20 @@ function ruleRequest(command: Add<"rule">): NetlinkRequest {
   return { type: nftType(MSG.NEWRULE), flags: NLM_F_CREATE | NLM_F_APPEND, body: writer.finish() };
 }
 
+function removeRequest(command: Remove): NetlinkRequest {
+  const writer = nftMessage(command.family);
+  if (command.remove === "chain") {
+    writer.attributeString(CHAIN.TABLE, command.table).attributeString(CHAIN.NAME, command.chain);
+    return { type: nftType(MSG.DELCHAIN), body: writer.finish() };
+  }
+  writer.attributeString(RULE.TABLE, command.table).attributeString(RULE.CHAIN, command.chain)
+    .attributeBe64(RULE.HANDLE, BigInt(command.handle));
+  return { type: nftType(MSG.DELRULE), body: writer.finish() };
+}
+
 /** The request of one command; `id` is a number no other set of the batch has, and counts for sets only. */
 export function objectRequest(command: ObjectCommand, id: number): NetlinkRequest {
+  if ("remove" in command) return removeRequest(command);
   switch (command.add) {
     case "table":
       return tableRequest(command);

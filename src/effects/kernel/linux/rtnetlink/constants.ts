@@ -31,6 +31,7 @@ export const IFLA = {
   OPERSTATE: 16,
   LINKINFO: 18,
   AF_SPEC: 26,
+  GROUP: 27,
   NET_NS_FD: 28,
   EXT_MASK: 29,
   PROMISCUITY: 30,

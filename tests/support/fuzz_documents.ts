@@ -1,0 +1,151 @@
+/** Good documents with every key in them: what fuzzing puts faults into. */
+import type { JsonObject } from "../../src/spec/json.ts";
+
+const DNS = { nameservers: ["10.1.0.53"], domain: "lab.test", search: ["lab.test", "test"], options: ["ndots:2"] };
+
+const ROUTES = [{ dst: "0.0.0.0/0", gw: "10.1.0.1", mtu: 1400, advmss: 1360, priority: 7, table: 254, scope: 0 }, {
+  dst: "fd00:2::/64",
+}];
+
+/** Results, one for each shape that versions have. */
+export const RESULTS: readonly JsonObject[] = [
+  {
+    cniVersion: "0.2.0",
+    ip4: { ip: "10.1.0.2/16", gateway: "10.1.0.1", routes: [{ dst: "0.0.0.0/0", gw: "10.1.0.1" }] },
+    ip6: { ip: "fd00::2/64", gateway: "fd00::1", routes: [{ dst: "::/0" }] },
+    dns: DNS,
+  },
+  {
+    cniVersion: "0.4.0",
+    interfaces: [{ name: "cni0", mac: "02:00:00:00:00:01" }, { name: "eth0", sandbox: "/ns/c1" }],
+    ips: [{ version: "4", interface: 1, address: "10.1.0.2/16", gateway: "10.1.0.1" }],
+    routes: [{ dst: "0.0.0.0/0", gw: "10.1.0.1" }],
+    dns: DNS,
+  },
+  {
+    cniVersion: "1.1.0",
+    interfaces: [
+      { name: "cni0" },
+      { name: "v1", mac: "02:00:00:00:00:01", mtu: 1500 },
+      { name: "eth0", sandbox: "/ns/c1", socketPath: "/run/s", pciID: "0000:04:00.5" },
+    ],
+    ips: [{ address: "10.1.0.2/16", gateway: "10.1.0.1", interface: 2 }, { address: "fd00::2/64", interface: 2 }],
+    routes: ROUTES,
+    dns: DNS,
+  },
+];
+
+const PREVIOUS = {
+  cniVersion: "1.1.0",
+  interfaces: [{ name: "cni0" }, { name: "v1" }, { name: "eth0", sandbox: "/ns/c1" }],
+  ips: [{ address: "10.1.0.2/24", interface: 2 }],
+};
+
+const IPAM = {
+  type: "host-local",
+  ranges: [[{ subnet: "10.1.0.0/24", rangeStart: "10.1.0.10", rangeEnd: "10.1.0.99", gateway: "10.1.0.1" }], [{
+    subnet: "fd00:1::/64",
+  }]],
+  routes: ROUTES.slice(1),
+  dataDir: "/leases",
+};
+
+const ENVELOPE = { cniVersion: "1.1.0", name: "lab" };
+
+/** Request configs by plugin type, all keys of each that go together. */
+export const REQUESTS: Readonly<Record<string, JsonObject>> = {
+  "bridge": {
+    ...ENVELOPE,
+    type: "bridge",
+    bridge: "cni0",
+    isGateway: true,
+    isDefaultGateway: false,
+    forceAddress: false,
+    ipMasq: true,
+    ipMasqBackend: "nftables",
+    mtu: 1400,
+    hairpinMode: true,
+    promiscMode: false,
+    vlan: 0,
+    preserveDefaultVlan: false,
+    macspoofchk: true,
+    enabledad: false,
+    portIsolation: true,
+    ipam: IPAM,
+    dns: DNS,
+    args: { cni: { mac: "02:00:00:00:00:09" } },
+    runtimeConfig: { mac: "02:00:00:00:00:07" },
+  },
+  "host-local": {
+    ...ENVELOPE,
+    type: "host-local",
+    ipam: IPAM,
+    args: { cni: { ips: ["10.1.0.12"] } },
+    runtimeConfig: { ips: ["fd00:1::7/64"], ipRanges: [[{ subnet: "10.2.0.0/24" }]] },
+  },
+  "tuning": {
+    ...ENVELOPE,
+    type: "tuning",
+    sysctl: { "net.core.somaxconn": "500", "net.ipv4.conf.IFNAME.arp_notify": "1" },
+    mac: "02:00:00:00:00:99",
+    mtu: 1400,
+    promisc: true,
+    allmulti: false,
+    txQLen: 100,
+    dataDir: "/tuning",
+    args: { cni: { mtu: 1300, sysctl: { "net.core.somaxconn": "300" } } },
+    runtimeConfig: { mac: "02:00:00:00:00:98" },
+    prevResult: PREVIOUS,
+  },
+  "portmap": {
+    ...ENVELOPE,
+    type: "portmap",
+    backend: "nftables",
+    snat: true,
+    masqAll: true,
+    markMasqBit: 13,
+    conditionsV4: ["ip", "saddr", "192.0.2.0/24"],
+    conditionsV6: ["ip6", "daddr", "fd00::/8"],
+    runtimeConfig: {
+      portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }, {
+        HostPort: 53,
+        containerPort: 53,
+        protocol: "UDP",
+        hostIP: "192.0.2.1",
+      }],
+    },
+    prevResult: PREVIOUS,
+  },
+};
+
+/** A network with a plugin of every type. */
+export const NETWORK: JsonObject = {
+  cniVersion: "1.1.0",
+  cniVersions: ["0.4.0", "1.0.0", "1.1.0"],
+  name: "lab",
+  disableCheck: false,
+  disableGC: "false",
+  loadOnlyInlinedPlugins: true,
+  plugins: [
+    ...Object.values(REQUESTS).map(({ prevResult: _, runtimeConfig: __, cniVersion: ___, name: ____, ...conf }) =>
+      conf
+    ),
+    {
+      type: "somebody-elses",
+      keyA: ["some", { more: "configuration" }],
+      capabilities: { mac: true, portMappings: false },
+    },
+  ],
+};
+
+/** A configuration of one plugin, as it was before lists. */
+export const PLUGIN_CONF: JsonObject = {
+  cniVersion: "0.3.1",
+  name: "lab",
+  type: "bridge",
+  bridge: "cni0",
+  capabilities: { mac: true },
+  ipam: IPAM,
+  dns: DNS,
+  prevResult: {},
+};
