@@ -4,6 +4,8 @@
  *
  * - `Cleat` offers promises: `load` a network, `attach`, `check`, `detach`, `gc`, `status`; `validate` asks the plugins;
  *   `cachedResult`, `cachedConfig` and `cachedAttachments` read libcni's cache; `streams` and `replay` read the log.
+ * - `recover` and `collect` reclaim by themselves what a reboot, a crash or the end of a container has left; `prune` ends
+ *   old history.
  * - The same functions are exported as Effect values, to be provided with `layer`.
  * - `AttachmentEvent` and `Op` are what the log holds; `describeEvent` and `describeOp` put them in words.
  * - `Services` names what all this runs on, for programs that provide some of it themselves.
@@ -43,6 +45,8 @@ export type { Found } from "./src/effects/exec.ts";
 // The verbs, and what libcni's cache knows of earlier ones.
 export { attach, type Attachment, check, detach, status } from "./src/runtime/attach.ts";
 export { gc, type GcOptions, type ValidAttachment } from "./src/runtime/gc.ts";
+export { collect, type Reclaimed, type ReclaimOptions, recover } from "./src/runtime/recover.ts";
+export { prune, type PruneOptions } from "./src/runtime/prune.ts";
 export { type CachedConfig, cachedConfig, cachedResult } from "./src/runtime/cached.ts";
 export { type CachedAttachment, cachedAttachments, DEFAULT_CACHE_DIR } from "./src/runtime/result_cache.ts";
 export { InvocationLimits } from "./src/engine/limits.ts";
@@ -68,17 +72,35 @@ export type { AttachmentContext, AttachmentState, StateName } from "./src/machin
 export type { Entry } from "./src/machines/entry.ts";
 export { IllegalEvent, IllegalHistory, type ReplayStep } from "./src/machines/evolve.ts";
 export { describeEvent, describeOp } from "./src/machines/describe.ts";
-export type { InvokeOp, KernelOp, LeaseOp, LeaseOwner, LeaseRange, Op, OpName, Side } from "./src/effects/kernel/op.ts";
+export type {
+  BackupOp,
+  InvokeOp,
+  KernelOp,
+  LeaseOp,
+  LeaseOwner,
+  LeaseRange,
+  Op,
+  OpName,
+  Side,
+} from "./src/effects/kernel/op.ts";
 export type { AddressOp, NeighbourOp, RouteOp } from "./src/effects/kernel/op.ts";
 export type { LinkKind, LinkSettings, PortSettings, PortVlan, VethPeer } from "./src/effects/kernel/op.ts";
-export type { NftCommand, NftElement, NftExpr, NftField, NftHook, NftTable } from "./src/effects/kernel/nft.ts";
+export type {
+  NftCommand,
+  NftElement,
+  NftExpr,
+  NftField,
+  NftHook,
+  NftRule,
+  NftTable,
+} from "./src/effects/kernel/nft.ts";
 export type { NftFamily, NftType, NftVerdict } from "./src/effects/kernel/nft.ts";
 
 // The services: what `layer` provides, for programs that provide their own.
 export type { Services } from "./src/runtime/services.ts";
 export type { Services as EngineServices } from "./src/engine/command.ts";
 export { EventStore, type EventStoreShape, LogError } from "./src/effects/log/store.ts";
-export type { Corruption, Reading, Stream } from "./src/effects/log/store.ts";
+export type { Corruption, PruneLimits, Reading, Stream } from "./src/effects/log/store.ts";
 export { type CreatedLink, HostError, type HostShape, type HostView, Kernel } from "./src/effects/kernel/host.ts";
 export { NetnsError, type NetnsIdentity, type NetnsWanted } from "./src/effects/kernel/host.ts";
 export type { Address, Link, Neighbour, Route } from "./src/effects/kernel/host.ts";

@@ -13,6 +13,8 @@ import { type CachedConfig, cachedConfig, cachedResult } from "../runtime/cached
 import { gc, type GcOptions, type ValidAttachment } from "../runtime/gc.ts";
 import { pluginVersions } from "../runtime/installed.ts";
 import { loadList, loadNetwork } from "../runtime/networks.ts";
+import { prune, type PruneOptions } from "../runtime/prune.ts";
+import { collect, type Reclaimed, type ReclaimOptions, recover } from "../runtime/recover.ts";
 import { type CachedAttachment, cachedAttachments } from "../runtime/result_cache.ts";
 import type { Services } from "../runtime/services.ts";
 import { validateNetwork } from "../runtime/validate.ts";
@@ -146,6 +148,47 @@ export class Cleat {
     options: GcOptions & RunOptions = {},
   ): Promise<void> {
     return this.#run(gc(list, valid, options), options);
+  }
+
+  /**
+   * Reclaims on the whole node what a reboot or a crash has left, by the log alone. Answers what was found of every
+   * attachment, and what is still owed. An abort ends the pass after the attachment at hand.
+   *
+   * @example At boot, before anything is attached
+   * ```ts
+   * import { Cleat } from "@cleat/cleat";
+   * const folder = Deno.makeTempDirSync();
+   * await using cleat = new Cleat({ stateDir: `${folder}/state` });
+   * for (const { attachment, why, failure } of await cleat.recover({ cacheDir: `${folder}/cache` })) {
+   *   console.log(attachment.containerId, why, failure?.msg ?? "done");
+   * }
+   * Deno.removeSync(folder, { recursive: true });
+   * ```
+   */
+  recover(options: ReclaimOptions & RunOptions = {}): Promise<readonly Reclaimed[]> {
+    return this.#run(recover(options), options);
+  }
+
+  /**
+   * As `recover`, and undoes attachments whose network namespace is gone as well.
+   *
+   * @example What would go, and why
+   * ```ts
+   * import { Cleat } from "@cleat/cleat";
+   * const folder = Deno.makeTempDirSync();
+   * await using cleat = new Cleat({ stateDir: `${folder}/state` });
+   * const found = await cleat.collect({ cacheDir: `${folder}/cache`, dryRun: true });
+   * Deno.removeSync(folder, { recursive: true });
+   * if (found.length !== 0) throw new Error("nothing was attached yet");
+   * ```
+   */
+  collect(options: ReclaimOptions & RunOptions = {}): Promise<readonly Reclaimed[]> {
+    return this.#run(collect(options), options);
+  }
+
+  /** Removes the history of attachments that were detached long ago, or that are too many. Answers how many streams. */
+  prune(options: PruneOptions & RunOptions = {}): Promise<number> {
+    return this.#run(prune(options), options);
   }
 
   /** STATUS of every plugin of the list; rejects when an ADD could not succeed now. */

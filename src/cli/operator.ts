@@ -6,10 +6,14 @@ import * as Exit from "effect/Exit";
 import { LAUNCHER_TITLE } from "../effects/program.ts";
 import { Notices } from "../engine/notice.ts";
 import { registry } from "../plugins/registry.ts";
+import { printable } from "../spec/printable.ts";
 import { stateDir, systemLayer } from "./layers.ts";
-import { addCommand, checkCommand, delCommand, gcCommand, statusCommand } from "./operator/attach.ts";
+import { addCommand, checkCommand, delCommand, statusCommand } from "./operator/attach.ts";
 import { ExitCode, Failure, type Parsed, type Subcommand, UsageError } from "./operator/command.ts";
+import { gcCommand } from "./operator/gc.ts";
 import { logCommand } from "./operator/log.ts";
+import { pruneCommand } from "./operator/prune.ts";
+import { recoverCommand } from "./operator/recover.ts";
 import { replayCommand } from "./operator/replay.ts";
 import { schemaCommand } from "./operator/schema.ts";
 import { validateCommand } from "./operator/validate.ts";
@@ -23,9 +27,11 @@ const subcommands: readonly Subcommand[] = [
   delCommand,
   gcCommand,
   statusCommand,
+  recoverCommand,
   logCommand,
   replayCommand,
   verifyCommand,
+  pruneCommand,
   validateCommand,
   schemaCommand,
 ];
@@ -88,10 +94,11 @@ const wrongUsage = (message: string): number => {
 
 function parse({ name, options }: Subcommand, args: readonly string[]): Parsed {
   const unknown: string[] = [];
+  const flags = options.filter(({ value }) => value === "").map(({ name }) => name);
   const parsed = parseArgs(args, {
-    string: options.map((option) => option.name),
+    string: options.filter(({ value }) => value !== "").map(({ name }) => name),
     collect: options.filter(({ repeatable }) => repeatable).map((option) => option.name),
-    boolean: ["json"],
+    boolean: ["json", ...flags],
     alias: { ifname: "i" },
     unknown: (arg, key) => {
       if (key !== undefined) unknown.push(arg);
@@ -112,7 +119,8 @@ function parse({ name, options }: Subcommand, args: readonly string[]): Parsed {
     if (Array.isArray(given)) lists[option.name] = given.map(String);
     else strings[option.name] = typeof given === "string" ? given : undefined;
   }
-  return { strings, lists, json: value("json") === true, positionals: parsed._.map(String) };
+  const given = new Set(flags.filter((flag) => value(flag) === true));
+  return { strings, lists, flags: given, json: value("json") === true, positionals: parsed._.map(String) };
 }
 
 async function run(subcommand: Subcommand, args: readonly string[]): Promise<number> {
@@ -121,11 +129,11 @@ async function run(subcommand: Subcommand, args: readonly string[]): Promise<num
   const program = Effect.suspend(() => subcommand.run(parse(subcommand, args), env));
   const whole = program.pipe(
     Effect.provide(systemLayer(stateDir(env, Deno.uid()), registry)),
-    Effect.provideService(Notices, writeErr),
+    Effect.provideService(Notices, (sentence) => writeErr(printable(sentence))),
   );
   const exit = await untilSignalled((signal) => Effect.runPromiseExit(whole, { signal }));
   if (Exit.isSuccess(exit)) {
-    writeOut(json ? `${JSON.stringify(exit.value.json, null, 2)}\n` : exit.value.text);
+    writeOut(json ? `${JSON.stringify(exit.value.json, null, 2)}\n` : printable(exit.value.text));
     return exit.value.exitCode;
   }
   const error = Cause.hasInterruptsOnly(exit.cause)
@@ -133,7 +141,7 @@ async function run(subcommand: Subcommand, args: readonly string[]): Promise<num
     : Cause.squash(exit.cause);
   if (error instanceof UsageError) return wrongUsage(`${error.message}\nTry: cleat ${subcommand.name} --help`);
   const message = error instanceof Error ? error.message : String(error);
-  writeErr(message);
+  writeErr(printable(message));
   if (json) writeOut(`${JSON.stringify(error instanceof Failure ? error.json : { error: message }, null, 2)}\n`);
   return ExitCode.FAILED;
 }

@@ -2,13 +2,16 @@
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
+import type * as Layer from "effect/Layer";
+import type { Services } from "../engine/command.ts";
 import { CommandFailed, toCniFailure } from "../engine/failure.ts";
 import { runOurs } from "../engine/invoke.ts";
-import { Notices } from "../engine/notice.ts";
+import { notice, Notices } from "../engine/notice.ts";
 import { PLUGIN_VERSIONS } from "../plugins/catalog.ts";
 import { registry } from "../plugins/registry.ts";
 import { duplicatedSysctl } from "../plugins/tuning_sysctl.ts";
 import { LAUNCHER_TITLE } from "../effects/program.ts";
+import { pruneNowAndThen } from "../runtime/prune.ts";
 import { type CommandEnvironment, readEnvironment } from "../spec/environment.ts";
 import { CniCode, type CniFailure, failureText, Refused } from "../spec/failure.ts";
 import { LATEST } from "../spec/released_versions.ts";
@@ -19,44 +22,68 @@ import { readIn, writeErr, writeOut } from "./stdio.ts";
 
 /** Runs one plugin with the process's environment and streams; answers the exit code. */
 export async function runPlugin(type: string): Promise<number> {
-  const exit = await Effect.runPromiseExit(
-    Effect.provideService(execute(type), Notices, writeErr),
-  );
-  if (Exit.isSuccess(exit)) {
-    writeOut(exit.value);
-    return 0;
-  }
-  const { failure, cniVersion } = failureIn(type, exit.cause);
-  writeErr(failureText(failure));
-  writeOut(JSON.stringify({ cniVersion, ...failure }, null, 4));
-  return 1;
+  const here: PluginProcess = {
+    env: Deno.env.toObject(),
+    readIn,
+    services: () => systemLayer(stateDir((name) => Deno.env.get(name), Deno.uid()), registry),
+  };
+  const { code, stdout } = await Effect.runPromise(Effect.provideService(answer(type, here), Notices, writeErr));
+  writeOut(stdout);
+  return code;
 }
+
+/** The process a plugin runs in. */
+export interface PluginProcess {
+  /** Its environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Everything on stdin; what it throws is told as a failure to read it. Not called for the about text. */
+  readonly readIn: () => string;
+  /** What the engine runs on. Not called before the request has been read. */
+  readonly services: () => Layer.Layer<Services>;
+}
+
+/** How such a process ends: its exit code, and what it prints on stdout. */
+export interface Answer {
+  readonly code: number;
+  readonly stdout: string;
+}
+
+/** Runs one plugin; what is to be said on stderr goes to `Notices`. Ends well whatever happens: failures are answers. */
+export const answer = (type: string, here: PluginProcess): Effect.Effect<Answer> =>
+  Effect.gen(function* () {
+    const exit = yield* Effect.exit(execute(type, here));
+    if (Exit.isSuccess(exit)) return { code: 0, stdout: exit.value };
+    const { failure, cniVersion } = failureIn(type, exit.cause);
+    yield* notice(failureText(failure));
+    return { code: 1, stdout: JSON.stringify({ cniVersion, ...failure }, null, 4) };
+  });
 
 /** The version errors are printed in until the config has told one. */
 const FALLBACK_VERSION = LATEST;
 
-const execute = (type: string) =>
+const execute = (type: string, here: PluginProcess) =>
   Effect.gen(function* () {
-    const environment = yield* readEnvironment(Deno.env.toObject());
+    const environment = yield* readEnvironment(here.env);
     if (environment.kind === "about") {
-      writeErr(`CNI ${type} plugin, ${LAUNCHER_TITLE}`);
-      writeErr(`CNI protocol versions supported: ${(PLUGIN_VERSIONS[type] ?? []).join(", ")}`);
+      yield* notice(`CNI ${type} plugin, ${LAUNCHER_TITLE}`);
+      yield* notice(`CNI protocol versions supported: ${(PLUGIN_VERSIONS[type] ?? []).join(", ")}`);
       return "";
     }
-    const stdin = yield* readStdin;
+    const stdin = yield* readStdin(here);
     return yield* Effect.mapError(
-      serve(type, environment, stdin),
+      serve(type, environment, stdin, here),
       (error) => new VersionedFailure(toCniFailure(error), versionIn(stdin)),
     );
   });
 
-const readStdin = Effect.try({
-  try: readIn,
-  catch: (error) =>
-    new Refused({ code: CniCode.IO_FAILURE, msg: `Cannot read the network configuration from stdin: ${error}` }),
-});
+const readStdin = ({ readIn }: PluginProcess) =>
+  Effect.try({
+    try: readIn,
+    catch: (error) =>
+      new Refused({ code: CniCode.IO_FAILURE, msg: `Cannot read the network configuration from stdin: ${error}` }),
+  });
 
-const serve = (type: string, environment: CommandEnvironment, stdin: string) =>
+const serve = (type: string, environment: CommandEnvironment, stdin: string, { services }: PluginProcess) =>
   Effect.gen(function* () {
     const { command, containerId, ifName, netns, args, path, netnsOverride } = environment;
     const config = yield* parseRequestConfig(stdin, command);
@@ -75,8 +102,8 @@ const serve = (type: string, environment: CommandEnvironment, stdin: string) =>
       config: config.raw,
     };
     const run = recipe((plugin) => runOurs(plugin, invocation));
-    const layer = systemLayer(stateDir((name) => Deno.env.get(name), Deno.uid()), registry);
-    const result = yield* Effect.provide(run, layer);
+    const tidied = command === "DEL" ? Effect.tap(run, () => pruneNowAndThen(invocation.key, type)) : run;
+    const result = yield* Effect.provide(tidied, services());
     return result === null ? "" : yield* printResult(result, config.cniVersion);
   });
 

@@ -36,3 +36,17 @@ export function readInIfAny(): string {
     return "";
   }
 }
+
+/** How many characters a bar has. */
+const BAR = 30;
+
+/** A bar on stderr that says how far something has come; where nobody looks at a terminal it says nothing. */
+export function progressBar(what: string): (done: number, total: number) => void {
+  if (!Deno.stderr.isTerminal()) return () => {};
+  return (done, total) => {
+    if (total === 0) return;
+    const full = Math.floor((done / total) * BAR);
+    const line = `\r${what} [${"#".repeat(full)}${".".repeat(BAR - full)}] ${done}/${total}`;
+    write(Deno.stderr, done === total ? `${line}\n` : line);
+  };
+}

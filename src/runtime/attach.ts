@@ -17,6 +17,7 @@ import type { CniResult } from "../spec/result.ts";
 import { familyOfVersion } from "../spec/result_families.ts";
 import { type Attachment, cacheDirOf, commandFor, keyOf, refuse, withResult } from "./attachment.ts";
 import { chain, chainConfig } from "./chain.ts";
+import { pruneNowAndThen } from "./prune.ts";
 import { readCachedResult, readResult, removeCache, writeCache } from "./result_cache.ts";
 import type { Services } from "./services.ts";
 import { inTurn } from "./turn.ts";
@@ -130,7 +131,11 @@ export const detach = (
   list: NetworkList,
   attachment: Attachment,
 ): Effect.Effect<void, CommandFailed, Services> =>
-  Effect.flatMap(commandFor("DEL", list, attachment), (command) => inTurn(command, removeNow(list, attachment)));
+  Effect.gen(function* () {
+    const command = yield* commandFor("DEL", list, attachment);
+    yield* inTurn(command, removeNow(list, attachment));
+    yield* pruneNowAndThen(command.key, CHAIN_SLOT);
+  });
 
 /** As `detach`, for who has the turn already. */
 export const removeNow = (

@@ -1,9 +1,7 @@
 /** Garbage collection of a network (CNI spec 1.1.0, section 2, "GC"). */
 import * as Effect from "effect/Effect";
 import { Plugins } from "../engine/delegate.ts";
-import { combine, CommandFailed, toCniFailure } from "../engine/failure.ts";
-import { type LiveStream, liveStreams } from "../engine/live_streams.ts";
-import { typeOf } from "../engine/slot.ts";
+import { combine, CommandFailed } from "../engine/failure.ts";
 import { hasCommand } from "../spec/check_version.ts";
 import { deriveRequestConfig } from "../spec/derive_request.ts";
 import type { CniFailure } from "../spec/failure.ts";
@@ -13,6 +11,8 @@ import type { NetworkList } from "../spec/network_list.ts";
 import type { ValidAttachment } from "../spec/request_config.ts";
 import { removeNow } from "./attach.ts";
 import { type Attachment, keyOf, refuse } from "./attachment.ts";
+import { removeDeadLinks } from "./dead_links.ts";
+import { undoStreams } from "./leftovers.ts";
 import { DEFAULT_CACHE_DIR } from "./result_cache.ts";
 import type { Services } from "./services.ts";
 import { localName, type Suspects, suspectsOf } from "./suspects.ts";
@@ -72,8 +72,11 @@ const collect = (
   Effect.gen(function* () {
     const failures: CniFailure[] = [...now.failures];
     const spared: ValidAttachment[] = [];
+    const isDead = (name: string, trace: string) => before.found.get(name)?.trace === trace;
+    const dead = [...now.found].flatMap(([name, { attachment, trace }]) => isDead(name, trace) ? [attachment] : []);
+    yield* removeDeadLinks(dead.map((attachment) => ({ key: keyOf(list, attachment), asOf: null, slots: null })));
     for (const [name, { attachment, trace }] of now.found) {
-      if (before.found.get(name)?.trace !== trace) spared.push(attachment);
+      if (!isDead(name, trace)) spared.push(attachment);
       else failures.push(...(yield* remove(list, { ...attachment, ...options })));
     }
     const left = valid === null && spared.length === 0 ? null : [...(valid ?? []), ...spared];
@@ -88,39 +91,15 @@ const remove = (list: NetworkList, attachment: Attachment) =>
     const key = keyOf(list, attachment);
     const removed = yield* Effect.result(removeNow(list, attachment));
     const failures = removed._tag === "Failure" ? [removed.failure.failure] : [];
-    failures.push(...(yield* removeLeftovers(list, attachment)));
+    // What the chain no longer knows: the list has changed, or another runtime ran the plugins.
+    const { cniVersion } = list;
+    const { netns } = attachment;
+    failures.push(...(yield* undoStreams(key, { netns, cniVersion, wanted: (slot) => slot !== CHAIN_SLOT })));
     const told = new Map(failures.map((failure) => [failure.msg, failure]));
     return [...told.values()].map(({ msg, ...rest }) => ({
       ...rest,
       msg: `Cannot collect "${attachmentName(key)}": ${msg}`,
     }));
-  });
-
-const latestFirst = (a: LiveStream, b: LiveStream): number => a.at < b.at ? 1 : a.at > b.at ? -1 : 0;
-
-/**
- * DEL of our plugins that hold something of the attachment and that the chain no longer knows: the list has changed, or
- * another runtime ran them. The last to end its ADD comes first: it was later in the chain, or it ran the others.
- */
-const removeLeftovers = (list: NetworkList, attachment: Attachment) =>
-  Effect.gen(function* () {
-    const plugins = yield* Plugins;
-    const key = keyOf(list, attachment);
-    const failures: CniFailure[] = [];
-    const tried = new Set([CHAIN_SLOT]);
-    for (;;) {
-      const live = yield* Effect.result(liveStreams(key, ({ slot }) => !tried.has(slot)));
-      if (live._tag === "Failure") return [...failures, toCniFailure(live.failure)];
-      const next = live.success.toSorted(latestFirst)[0];
-      if (next === undefined) return failures;
-      const { id: { slot }, add } = next;
-      tried.add(slot);
-      const type = typeOf(slot);
-      const config = add?.config ?? { cniVersion: list.cniVersion, name: list.name, type };
-      const call = { key, netns: attachment.netns, allowOwnNetns: false, args: "", path: "" };
-      const asked = yield* Effect.result(plugins.invoke({ ...call, plugin: type, command: "DEL", config }));
-      if (asked._tag === "Failure") failures.push(asked.failure.failure);
-    }
   });
 
 /** GC of every plugin, the first of the list first, whatever the others say; answers what failed. */

@@ -26,6 +26,9 @@ export type { CachedAttachment } from "./cache_entry.ts";
 /** Where libcni keeps its cache unless told otherwise (libcni's `CacheDir`). */
 export const DEFAULT_CACHE_DIR = "/var/lib/cni";
 
+/** Links in the cache are nobody's results. */
+const OWN = { noLinks: true } as const;
+
 const resultsFolder = (cacheDir: string): string => `${cacheDir}/results`;
 
 /** `<cacheDir>/results/<network>-<containerId>-<ifName>`. */
@@ -49,7 +52,7 @@ export const readOwnEntry = (cacheDir: string, key: AttachmentKey): Effect.Effec
   Effect.gen(function* () {
     if (keyFault(key) !== null) return null;
     const files = yield* Files;
-    const text = yield* Effect.orElseSucceed(files.read(cachePath(cacheDir, key)), () => null);
+    const text = yield* Effect.orElseSucceed(files.read(cachePath(cacheDir, key), OWN), () => null);
     const entry = text === null ? null : parseCacheEntry(text);
     return entry !== null && isAnothers(entry, key) ? null : text;
   });
@@ -97,7 +100,7 @@ export const removeCache = (cacheDir: string, key: AttachmentKey): Effect.Effect
     if (keyFault(key) !== null) return;
     const files = yield* Files;
     const path = cachePath(cacheDir, key);
-    const text = yield* Effect.orElseSucceed(files.read(path), () => null);
+    const text = yield* Effect.orElseSucceed(files.read(path, OWN), () => null);
     const entry = text === null ? null : parseCacheEntry(text);
     if (entry === null || !isAnothers(entry, key)) yield* files.remove(path);
   });
@@ -140,7 +143,7 @@ export const cachedAttachments = (
     const names = yield* Effect.catch(files.list(folder), (error) => Effect.as(notice(error.message), null));
     const attachments: CachedAttachment[] = [];
     for (const name of names ?? []) {
-      const text = yield* Effect.orElseSucceed(files.read(`${folder}/${name}`), () => null);
+      const text = yield* Effect.orElseSucceed(files.read(`${folder}/${name}`, OWN), () => null);
       const entry = text === null ? null : parseCacheEntry(text);
       if (entry === null || keyFault(entry.key) !== null) continue;
       if (containerId === undefined || containerId === entry.key.containerId) {

@@ -5,6 +5,7 @@ import { type LockError, NetworkLock } from "../effects/lock/network_lock.ts";
 import type { Command } from "../engine/command.ts";
 import { CommandFailed, toCniFailure } from "../engine/failure.ts";
 import { notice } from "../engine/notice.ts";
+import type { AttachmentKey } from "../spec/key.ts";
 import type { Services } from "./services.ts";
 
 const failed = (error: LockError): CommandFailed => new CommandFailed({ failure: toCniFailure(error) });
@@ -23,6 +24,21 @@ export const inTurn = <A>(
   const held = Effect.flatMap(NetworkLock, (lock) => lock.attachment(key));
   return Effect.scoped(Effect.andThen(Effect.mapError(verb === "ADD" ? held : survived(held), failed), run));
 };
+
+/** What `ifFree` answers: whether it was its turn, and then what came of it. */
+export type IfFree<A> = { readonly ran: true; readonly value: A } | { readonly ran: false };
+
+/** Runs as a verb of an attachment that undoes, unless a verb of it or a GC of its network is under way: it does not wait. */
+export const ifFree = <A>(
+  key: AttachmentKey,
+  run: Effect.Effect<A, CommandFailed, Services>,
+): Effect.Effect<IfFree<A>, CommandFailed, Services> =>
+  Effect.scoped(Effect.gen(function* () {
+    const lock = yield* NetworkLock;
+    const turn = yield* Effect.result(survived(lock.attachment(key, 0)));
+    if (turn._tag === "Failure") return { ran: false };
+    return { ran: true, value: yield* run };
+  }));
 
 /** Runs a GC of a network when no verb of any attachment is under way; none begins before its end. */
 export const alone = <A>(

@@ -56,7 +56,8 @@ const withDocument = Effect.fnUntraced(function* (
   const faults = new Map<string, ConfFault>();
   for (const fault of yield* repeatedKeysIn(text.success)) faults.set(fault.text, fault);
   yield* check(document.success, (fault) => void (faults.has(fault.text) || faults.set(fault.text, fault)));
-  if (faults.size > 0) pass.faults.push(...yield* locateFaults(text.success, file, [...faults.values()]));
+  if (faults.size === 0) return;
+  for (const fault of yield* locateFaults(text.success, file, [...faults.values()])) pass.faults.push(fault);
 });
 
 /** Its name is one that verbs accept, and the only one of the files. */

@@ -1,5 +1,6 @@
 /** What a subcommand of `cleat` is. */
 import type * as Effect from "effect/Effect";
+import type { CommandFailed } from "../../engine/failure.ts";
 import type { Services } from "../../runtime/services.ts";
 
 /** Exit codes of `cleat`. */
@@ -27,10 +28,15 @@ export class Failure extends Error {
   }
 }
 
-/** Options as they were parsed: strings by name, booleans by name, positionals. */
+/** The failure of a verb, whose error object is what --json prints. */
+export const failed = ({ failure, message }: CommandFailed): Failure => new Failure(message, failure);
+
+/** Options as they were parsed: strings by name, flags by name, positionals. */
 export interface Parsed {
   readonly strings: Readonly<Record<string, string | undefined>>;
   readonly lists: Readonly<Record<string, readonly string[]>>;
+  /** Names of the flags that were given. */
+  readonly flags: ReadonlySet<string>;
   readonly json: boolean;
   readonly positionals: readonly string[];
 }
@@ -42,7 +48,7 @@ export interface Answer {
   readonly exitCode: number;
 }
 
-/** An option with a value, as --help shows it. */
+/** An option as --help shows it: with a value, or, where `value` is empty, a flag. */
 export interface Option {
   readonly name: string;
   readonly value: string;

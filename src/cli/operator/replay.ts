@@ -5,6 +5,7 @@ import { verifyLines } from "../../effects/log/format.ts";
 import type { Entry } from "../../machines/entry.ts";
 import { describeEvent, describeOp } from "../../machines/describe.ts";
 import { IllegalHistory, replay, type ReplayStep } from "../../machines/evolve.ts";
+import { printableLine } from "../../spec/printable.ts";
 import { type Answer, ExitCode, Failure, type Parsed, type Subcommand, UsageError } from "./command.ts";
 import { type Found, idOfFile, namedStreams, streamName } from "./streams.ts";
 
@@ -36,12 +37,15 @@ function lastSeq({ strings }: Parsed): number {
 
 /** What the log says is on the host: everything performed and not yet undone. */
 const present = (stack: readonly Entry[]): readonly string[] =>
-  stack.map(({ op, outcome }) => `${describeOp(op)}${outcome === "applied" ? "" : ` (${outcome})`}`);
+  stack.map(({ op, outcome }) => printableLine(`${describeOp(op)}${outcome === "applied" ? "" : ` (${outcome})`}`));
 
 const stepText = ({ record, before, after }: ReplayStep): string => {
   const states = before.value === after.value ? before.value : `${before.value} → ${after.value}`;
   const host = present(after.context.stack).map((line) => `        | ${line}\n`).join("");
-  return `${String(record.seq).padStart(5)}  ${record.at}  ${states}\n        ${describeEvent(record.event)}\n${host}`;
+  const seq = String(record.seq).padStart(5);
+  return `${seq}  ${printableLine(record.at)}  ${states}\n        ${
+    printableLine(describeEvent(record.event))
+  }\n${host}`;
 };
 
 const stepJson = ({ record, before, after }: ReplayStep) => ({

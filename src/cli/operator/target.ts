@@ -1,9 +1,13 @@
 /** What a verb of `cleat` is about: cnitool's arguments and environment, and options that beat it. */
 import * as Effect from "effect/Effect";
+import { EventStore } from "../../effects/log/store.ts";
 import type { Attachment } from "../../runtime/attach.ts";
+import { cachedConfig } from "../../runtime/cached.ts";
 import { DEFAULT_CONF_DIR, loadNetwork } from "../../runtime/networks.ts";
 import { cnitoolContainerId } from "../../spec/hash.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../spec/json.ts";
+import { CHAIN_SLOT } from "../../spec/key.ts";
+import { type NetworkList, parseNetworkList } from "../../spec/network_list.ts";
 import { Failure, type Option, type Parsed, UsageError } from "./command.ts";
 
 /** Looks a variable of the environment up. */
@@ -72,14 +76,36 @@ export function absolutePath(path: string, folder: string): string {
 export const usage = <A>(build: () => A): Effect.Effect<A, UsageError> =>
   Effect.try({ try: build, catch: (error) => error instanceof UsageError ? error : new UsageError(String(error)) });
 
-/** The network and the attachment that the command line means. */
-export const target = (parsed: Parsed, env: Env) =>
+/** The network as an attachment was made with it: for what must go on when its configuration is gone, or cannot be used. */
+export const recordedNetwork = (network: string, attachment: Attachment) =>
+  Effect.gen(function* () {
+    const store = yield* EventStore;
+    const { containerId, ifName } = attachment;
+    const read = yield* Effect.option(store.read({ network, containerId, ifName, slot: CHAIN_SLOT }));
+    // Also of an attachment that is detached by now: DEL may be repeated.
+    const last = read._tag === "Some" ? read.value.records.findLast(({ event }) => event.type === "ADD") : undefined;
+    const recorded = last?.event.type === "ADD" ? last.event.config.list : undefined;
+    const cached = yield* Effect.orElseSucceed(cachedConfig({ name: network }, attachment), () => null);
+    const text = typeof recorded === "string" ? recorded : cached?.config;
+    if (text === undefined) return null;
+    return yield* Effect.orElseSucceed(parseNetworkList(text, "the log of the attachment"), () => null);
+  });
+
+/**
+ * The network and the attachment that the command line means. `otherwise` may find the network where no usable configuration
+ * has it; null is the failure of the search.
+ */
+export const target = <R = never>(
+  parsed: Parsed,
+  env: Env,
+  otherwise: (network: string, attachment: Attachment) => Effect.Effect<NetworkList | null, never, R> = () =>
+    Effect.succeed(null),
+) =>
   Effect.gen(function* () {
     const name = yield* usage(() => positional(parsed, 0, "a network name"));
     const path = yield* usage(() => positional(parsed, 1, "the path of a network namespace"));
     const netns = absolutePath(path, Deno.cwd());
     const folder = parsed.strings["conf-dir"] ?? (env("NETCONFPATH") || DEFAULT_CONF_DIR);
-    const list = yield* Effect.mapError(loadNetwork(folder, name), (error) => new Failure(error.message));
     const cacheDir = parsed.strings["cache-dir"];
     const attachment: Attachment = {
       containerId: parsed.strings["container-id"] ?? (yield* Effect.promise(() => cnitoolContainerId(netns))),
@@ -90,5 +116,13 @@ export const target = (parsed: Parsed, env: Env) =>
       cniPath: env("CNI_PATH") ?? "",
       ...(cacheDir === undefined ? {} : { cacheDir }),
     };
+    const list = yield* Effect.catch(
+      loadNetwork(folder, name),
+      (error) =>
+        Effect.flatMap(
+          otherwise(name, attachment),
+          (found) => found === null ? Effect.fail(new Failure(error.message)) : Effect.succeed(found),
+        ),
+    );
     return { list, attachment };
   });

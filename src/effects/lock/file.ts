@@ -10,7 +10,8 @@ import type { AttachmentKey } from "../../spec/key.ts";
 import { NAME_MAX } from "../../spec/names.ts";
 import { EAGAIN, onFile } from "../libc/checked.ts";
 import { libcFunction } from "../libc/ffi.ts";
-import { files, O_CREAT, O_RDWR } from "../libc/files.ts";
+import { files, O_CREAT, O_NOFOLLOW, O_RDWR } from "../libc/files.ts";
+import { namesIn } from "../log/file_paths.ts";
 import { checkParts } from "../log/part.ts";
 import { FILE_MODE, FOLDER_MODE } from "../private_mode.ts";
 import { DEFAULT_WAIT_MS, takeTurn } from "../wait.ts";
@@ -60,30 +61,33 @@ const byteOf = ({ containerId, ifName }: AttachmentKey): number => {
 const pathOf = (stateDir: string, network: string): string =>
   `${stateDir}/locks/${network.slice(0, NAME_MAX - SUFFIX.length)}${SUFFIX}`;
 
-/** Opens the lock file, making it if need be. */
+/** Opens the lock file, making it if need be; a link in its place, or in its folder's, is refused. */
 const open = (stateDir: string, path: string): number => {
-  const found = files.open(path, O_RDWR);
+  const found = files.open(path, O_RDWR | O_NOFOLLOW);
   if (found !== null) return found;
   const folder = `${stateDir}/locks`;
-  if (files.makeFolder(folder, FOLDER_MODE) === null) {
-    Deno.mkdirSync(stateDir, { recursive: true, mode: FOLDER_MODE });
-    files.makeFolder(folder, FOLDER_MODE);
-  }
-  const made = files.open(path, O_RDWR | O_CREAT, FILE_MODE);
+  files.makeFolders(folder, FOLDER_MODE);
+  const made = files.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, FILE_MODE);
   if (made === null) throw new Error(`"${folder}" vanishes as soon as it is made`);
   files.setMode(made, FILE_MODE, path); // whatever the umask
   return made;
 };
 
+/** Whether the open file still has its name: it may have been tidied away before it was locked. */
+const isNamed = (fd: number): boolean => files.status(fd).links > 0;
+
 /** Opens the file and takes what `take` takes of it; null, with the file closed, when somebody else has that. */
 const tryTake = (stateDir: string, path: string, take: (fd: number) => boolean): number | null => {
-  const fd = open(stateDir, path);
-  let taken = false;
-  try {
-    taken = take(fd);
-    return taken ? fd : null;
-  } finally {
-    if (!taken) files.close(fd);
+  for (;;) {
+    const fd = open(stateDir, path);
+    let taken = false;
+    try {
+      const free = take(fd);
+      taken = free && isNamed(fd);
+      if (!free || taken) return taken ? fd : null;
+    } finally {
+      if (!taken) files.close(fd);
+    }
   }
 };
 
@@ -127,6 +131,32 @@ const forNetwork = (stateDir: string): NetworkLockShape["network"] => (network, 
     })
   );
 
+/** To the end of the file, however far that is. */
+const EVERYTHING = 0;
+
+/** Removes a lock file while all of it is locked: who has opened it meanwhile finds that it has lost its name. */
+const removeUnused = (path: string): boolean => {
+  const fd = files.open(path, O_RDWR | O_NOFOLLOW);
+  if (fd === null) return false;
+  try {
+    return setLock(fd, path, F_WRLCK, GATE, EVERYTHING) && isNamed(fd) && files.remove(path);
+  } finally {
+    files.close(fd);
+  }
+};
+
+const tidy = (stateDir: string): NetworkLockShape["tidy"] => (kept) =>
+  attempt("*", () => {
+    const folder = `${stateDir}/locks`;
+    const paths = new Set([...kept].map((network) => pathOf(stateDir, network)));
+    return namesIn(folder, ({ isFile, name }) => isFile && name.endsWith(SUFFIX)).map((name) => `${folder}/${name}`)
+      .filter((path) => !paths.has(path) && removeUnused(path)).length;
+  });
+
 /** The order of verbs on a state directory, which the first of them makes if need be. */
 export const fileNetworkLock = (stateDir: string): Layer.Layer<NetworkLock> =>
-  Layer.succeed(NetworkLock)({ attachment: forAttachment(stateDir), network: forNetwork(stateDir) });
+  Layer.succeed(NetworkLock)({
+    attachment: forAttachment(stateDir),
+    network: forNetwork(stateDir),
+    tidy: tidy(stateDir),
+  });

@@ -44,31 +44,59 @@ const checked = (network: string, check: () => void): Effect.Effect<void, LockEr
 
 const forAttachment = (networks: Networks): NetworkLockShape["attachment"] => (key, waitMs = DEFAULT_WAIT_MS) =>
   Effect.suspend(() => {
-    const turns = turnsOf(networks, key.network);
     const name = attachmentName(key);
     const take = () => {
+      const turns = turnsOf(networks, key.network);
       if (turns.collecting || turns.attachments.has(name)) return false;
       turns.attachments.add(name);
       return true;
     };
-    const waited = turn(key.network, "another verb or GC", waitMs, take, () => void turns.attachments.delete(name));
+    const waited = turn(
+      key.network,
+      "another verb or GC",
+      waitMs,
+      take,
+      () => void turnsOf(networks, key.network).attachments.delete(name),
+    );
     return Effect.andThen(checked(key.network, () => checkParts(key)), waited);
   });
 
 const forNetwork = (networks: Networks): NetworkLockShape["network"] => (network, waitMs = DEFAULT_WAIT_MS) =>
   Effect.gen(function* () {
-    const turns = turnsOf(networks, network);
     yield* checked(network, () => checkParts({ network }));
-    const begin = () => turns.collecting ? false : (turns.collecting = true);
+    const begin = () => {
+      const turns = turnsOf(networks, network);
+      return turns.collecting ? false : (turns.collecting = true);
+    };
     const end = () => {
-      turns.collecting = false;
+      turnsOf(networks, network).collecting = false;
     };
     yield* turn(network, "another GC", waitMs, begin, end);
-    yield* turn(network, "a verb of an attachment", waitMs, () => turns.attachments.size === 0, () => {});
+    yield* turn(
+      network,
+      "a verb of an attachment",
+      waitMs,
+      () => turnsOf(networks, network).attachments.size === 0,
+      () => {},
+    );
+  });
+
+/** Nothing is left behind in memory, but the names. */
+const tidy = (networks: Networks): NetworkLockShape["tidy"] => (kept) =>
+  Effect.sync(() => {
+    const unused = [...networks].filter(([name, { collecting, attachments }]) =>
+      !kept.has(name) && !collecting && attachments.size === 0
+    );
+    for (const [name] of unused) networks.delete(name);
+    return unused.length;
   });
 
 /** New turns, which every use of the layer shares, as processes share a state directory. */
 export const memoryNetworkLock = (): Layer.Layer<NetworkLock> => {
   const networks: Networks = new Map();
-  return Layer.succeed(NetworkLock)({ attachment: forAttachment(networks), network: forNetwork(networks) });
+  return Layer.succeed(NetworkLock)({
+    attachment: forAttachment(networks),
+    network: forNetwork(networks),
+    tidy: tidy(networks),
+  });
 };

@@ -36,6 +36,8 @@ export interface NetworkLockShape {
    * already is waited for, up to `waitMs` milliseconds (default 60 000), and another GC as long before that.
    */
   readonly network: (network: string, waitMs?: number) => Effect.Effect<void, LockError, Scope.Scope>;
+  /** Removes what is kept for networks that are not named and on which nobody has a turn; answers for how many. */
+  readonly tidy: (kept: ReadonlySet<string>) => Effect.Effect<number, LockError>;
 }
 
 /** The order of verbs on one state directory, whatever the number of processes. */

@@ -12,12 +12,12 @@ import { streamName } from "../../spec/key.ts";
 import { Origin, type OriginShape } from "../origin.ts";
 import { files } from "../libc/files.ts";
 import { DEFAULT_WAIT_MS, takeTurn } from "../wait.ts";
-import { lockExisting, readAll, readUnlocked, removeFile } from "./file_handle.ts";
+import { lockExisting, readAll, readUnlocked } from "./file_handle.ts";
 import { namesIn, placeOf, streamsFolder, SUFFIX } from "./file_paths.ts";
+import { pruneFiles } from "./file_prune.ts";
 import { attempt, closeFile, makeStream, type OpenFile, type StreamOf } from "./file_stream.ts";
 import { emptyTail, type Verified, verifyLines } from "./format.ts";
 import { checkParts, filterName } from "./part.ts";
-import { isPrunable } from "./prune.ts";
 import { type Hash, settled, Sha256 } from "../../spec/hash.ts";
 import { EventStore, type EventStoreShape, LogError } from "./store.ts";
 
@@ -103,33 +103,6 @@ const findStreams = (stateDir: string, filter: Partial<AttachmentKey>): StreamId
 const listStreams = ({ stateDir }: Base): EventStoreShape["list"] => (filter) =>
   attempt(filterName(filter), () => findStreams(stateDir, filter));
 
-/** Removes the stream if it may go; a stream that somebody has open stays. */
-const pruneOne = ({ stateDir, sha256 }: Base, id: StreamId, before: string): Effect.Effect<boolean, LogError> =>
-  Effect.acquireUseRelease(
-    attempt(streamName(id), () => lockExisting(placeOf(stateDir, id))),
-    (locked) =>
-      Effect.gen(function* () {
-        if (locked === null || locked === "absent") return false;
-        const bytes = yield* attempt(streamName(id), () => readAll(locked.fd));
-        if (!isPrunable(yield* settled(() => verifyLines(bytes, id, sha256)), before)) return false;
-        yield* attempt(streamName(id), () => removeFile(placeOf(stateDir, id)));
-        return true;
-      }),
-    (locked) =>
-      Effect.sync(() => {
-        if (locked !== null && locked !== "absent") files.close(locked.fd);
-      }),
-  );
-
-const pruneStreams = (base: Base): EventStoreShape["prune"] => (before) =>
-  Effect.gen(function* () {
-    let removed = 0;
-    for (const id of yield* listStreams(base)({})) {
-      if (yield* pruneOne(base, id, before)) removed++;
-    }
-    return removed;
-  });
-
 /**
  * The event store below a state directory, which the first append makes if need be. Its effects end with `LogError`:
  * "io" also when a part of a stream's id would lead out of its folder, or a link lies where a file or folder should.
@@ -163,7 +136,7 @@ export const fileEventStore = (stateDir: string): Layer.Layer<EventStore, never,
         open: openStream(base),
         read: readStream(base),
         list: listStreams(base),
-        prune: pruneStreams(base),
+        prune: pruneFiles({ ...base, list: listStreams(base) }),
       });
     }),
   );

@@ -69,7 +69,7 @@ export const openPlace = ({ stateDir, name, path, folders }: Place, flags: numbe
  */
 export const makeFolders = ({ stateDir, folders }: Place): void => {
   if (files.makeFolder(folders[0] ?? stateDir, FOLDER_MODE) === null) {
-    Deno.mkdirSync(stateDir, { recursive: true, mode: FOLDER_MODE });
+    files.makeFolders(stateDir, FOLDER_MODE);
   }
   for (const folder of folders) files.makeFolder(folder, FOLDER_MODE);
 };

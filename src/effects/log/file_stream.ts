@@ -41,7 +41,7 @@ export interface StreamOf {
 const createAndWrite = (open: OpenFile, { id, place }: StreamOf, bytes: Uint8Array<ArrayBuffer>): void => {
   const fd = lockNew(place);
   if (fd === null) {
-    const detail = "another process has just made it; run the command again";
+    const detail = "another process has just made it";
     throw new LogError({ stream: streamName(id), reason: "raced", detail });
   }
   try {

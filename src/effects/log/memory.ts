@@ -4,12 +4,12 @@ import { settled } from "../../spec/hash.ts";
 import * as Layer from "effect/Layer";
 import * as Semaphore from "effect/Semaphore";
 import type { AttachmentEvent } from "../../machines/event.ts";
-import { type AttachmentKey, type StreamId, streamName } from "../../spec/key.ts";
+import { type AttachmentKey, attachmentName, type StreamId, streamName } from "../../spec/key.ts";
 import { Origin, type OriginShape } from "../origin.ts";
 import { DEFAULT_WAIT_MS, takeTurn } from "../wait.ts";
 import { emptyTail, encodeEvents, type Tail, verifyLines } from "./format.ts";
 import { checkParts, filterName } from "./part.ts";
-import { isPrunable } from "./prune.ts";
+import { deadlines, type Ending, endOf, isPrunable } from "./prune.ts";
 import { type Corruption, EventStore, type EventStoreShape, LogError, type Stream } from "./store.ts";
 
 /** Called around every append. What it throws is a defect, as if the process had died at that point. */
@@ -85,7 +85,7 @@ const obstacle = (memory: Memory, handle: Handle, id: StreamId): LogError | null
     return io(stream, "No space left on device (as the test wants it)");
   }
   if (handle.stored === null && memory.streams.has(stream)) {
-    const detail = "another process has just made it; run the command again";
+    const detail = "another process has just made it";
     return new LogError({ stream, reason: "raced", detail });
   }
   return null;
@@ -170,14 +170,34 @@ const matches = (id: StreamId, { network, containerId, ifName }: Partial<Attachm
 const sortedIds = (memory: Memory): readonly StreamId[] =>
   [...memory.streams].sort(([a], [b]) => a < b ? -1 : 1).map(([, { id }]) => id);
 
-const prune = (memory: Memory): EventStoreShape["prune"] => (before) =>
+/** An attachment with what is stored of it. */
+interface Found extends Ending {
+  readonly stored: readonly (readonly [name: string, stream: StoredStream])[];
+}
+
+const endings = (memory: Memory, network: string | undefined): readonly Found[] => {
+  const wanted = [...memory.streams].filter(([, { id }]) => network === undefined || id.network === network);
+  return [...Map.groupBy(wanted, ([, { id }]) => attachmentName(id)).values()].flatMap((stored) => {
+    const key = stored[0]?.[1].id;
+    return key === undefined ? [] : [{ key, stored, ends: stored.map(([, { bytes }]) => endOf(bytes)) }];
+  });
+};
+
+const prune = (memory: Memory): EventStoreShape["prune"] => (before, limits = {}) =>
   Effect.gen(function* () {
-    let removed = 0;
-    for (const [name, stored] of memory.streams) {
-      const verified = yield* settled(() => verifyLines(stored.bytes, stored.id));
-      if (stored.locked || !isPrunable(verified, before)) continue;
-      memory.streams.delete(name);
-      removed++;
+    const found = endings(memory, limits.network);
+    const until = deadlines(found, before, limits);
+    let removed = 0, attachments = 0;
+    for (const ending of found) {
+      const earlier = removed;
+      if (attachments === (limits.atMost ?? Infinity)) break;
+      for (const [name, stored] of ending.stored) {
+        const verified = yield* settled(() => verifyLines(stored.bytes, stored.id));
+        if (stored.locked || !isPrunable(verified, until.get(ending) ?? before)) continue;
+        if (!limits.dryRun) memory.streams.delete(name);
+        removed++;
+      }
+      if (removed > earlier) attachments++;
     }
     return removed;
   });

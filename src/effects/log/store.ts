@@ -15,7 +15,7 @@ export class LogError extends Data.TaggedError("LogError")<{
   readonly stream: string;
   /**
    * "io" the file system refused; "busy" another process holds the stream; "corrupt" a line in the middle is damaged;
-   * "raced" another process made the stream first.
+   * "raced" another process made the stream first: nothing was written, and who opens it again finds what the other has done.
    */
   readonly reason: "io" | "busy" | "corrupt" | "raced";
   /** What is true instead: the system's words, the line, the holder. */
@@ -58,6 +58,23 @@ export interface Reading {
   readonly corruption: Corruption | null;
 }
 
+/** What is pruned besides what is old. */
+export interface PruneLimits {
+  /** Only streams of this network. */
+  readonly network?: string;
+  /** Of each network so many attachments that are over are kept, the newest, and no more. By default all of them. */
+  readonly keep?: number;
+  /**
+   * At most so many of the network's containers are looked at, so that the cost is bounded: those whose folders say, by
+   * their age, that they may go. What counts as newest is then what was made last, and the living count as well.
+   */
+  readonly atMost?: number;
+  /** Where among those that are likely to go the look begins: from 0 up to 1. */
+  readonly start?: number;
+  /** Only counts. */
+  readonly dryRun?: boolean;
+}
+
 /** The store of all streams. */
 export interface EventStoreShape {
   /** Opens and locks; waits up to `waitMs` milliseconds (default 60 000) for another writer, then fails with "busy". */
@@ -66,8 +83,11 @@ export interface EventStoreShape {
   readonly read: (id: StreamId) => Effect.Effect<Reading, LogError>;
   /** The streams whose key agrees with every given part, sorted by name. */
   readonly list: (filter: Partial<AttachmentKey>) => Effect.Effect<readonly StreamId[], LogError>;
-  /** Removes streams that were detached before `before` (ISO 8601), except ones in use; answers how many. */
-  readonly prune: (before: string) => Effect.Effect<number, LogError>;
+  /**
+   * Removes streams that were detached before `before` (ISO 8601), and those of attachments beyond the limits that are
+   * over, except ones in use; answers how many.
+   */
+  readonly prune: (before: string, limits?: PruneLimits) => Effect.Effect<number, LogError>;
 }
 
 /** The log of everything that was done to the host. */

@@ -187,7 +187,7 @@ Deno.test("[lock] a turn costs one opening and one closing of a file, and leaves
   );
   await replacing(watched, async () => {
     came(await turns.attachment("c1/eth0")).end();
-    assert.deepEqual(calls.splice(0), ["open", "close"]);
+    assert.deepEqual(calls.splice(0), ["open", "status", "close"]);
     const held = came(await turns.attachment("c1/eth0"));
     assert.equal(await turns.attachment("c1/eth0", { waitMs: 10 }), "busy");
     assert.equal(await turns.network("net", { waitMs: 5 }), "busy");

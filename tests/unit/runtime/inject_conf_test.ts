@@ -10,7 +10,7 @@ const BRIDGE = '{"type":"bridge","name":"lab","capabilities":{"mac":true},"key":
 const refusal = (text: string, values: JsonObject): string =>
   Effect.runSync(Effect.flip(injectConf(conf(text), values))).message;
 
-Deno.test("[A66, H18] injecting adds keys, replaces them, and gives the same again for the same values", () => {
+Deno.test("[A66, H18, J22] injecting adds keys, replaces them, and gives the same again for the same values", () => {
   const injected = Effect.runSync(injectConf(conf(BRIDGE), { key: "two", dns: { nameservers: ["10.1.0.1"] } }));
   assert.deepEqual(injected.raw, {
     type: "bridge",
@@ -33,7 +33,7 @@ Deno.test("[A66, A4] a key that differs in case only is replaced too: Go would t
   assert.deepEqual(injected.raw, { type: "ptp" });
 });
 
-Deno.test("[A66] an empty key, a null, and what leaves no plugin are refused; an empty list is a value", () => {
+Deno.test("[A66, J21] an empty key, a null, and what leaves no plugin are refused; an empty list is a value", () => {
   assert.match(refusal(BRIDGE, { "": 1 }), /plugin "bridge": "" is no key/);
   assert.match(refusal(BRIDGE, { mtu: null }), /"mtu" is null/);
   assert.match(refusal(BRIDGE, { type: "" }), /"type": "" is not the name of a plugin/);

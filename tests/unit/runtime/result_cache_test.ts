@@ -114,7 +114,7 @@ Deno.test("[C44, C61] a damaged entry is an error for who wants to know, naming 
   for (const dir of ["/cache", "/locked"]) assert.equal(overFiles(new Map(), readResult(dir, KEY, "1.1.0")), null);
 });
 
-Deno.test("[I19] where two attachments share a file name, neither is given or takes away the other's entry", () => {
+Deno.test("[I19, J124] where two attachments share a file name, neither is given or takes away the other's entry", () => {
   const files = new Map<string, string>();
   const mine = { network: "a-b", containerId: "c", ifName: "eth0" };
   const others = { network: "a", containerId: "b-c", ifName: "eth0" };

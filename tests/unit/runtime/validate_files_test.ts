@@ -248,3 +248,12 @@ Deno.test("[A48, A62] what cannot be read, is not there, or is empty, is a fault
   const { faults } = await validate(tree, [paths[1] ?? ""]);
   assert.deepEqual([faults[0]?.line, faults[0]?.column, faults[0]?.key], [null, null, null]);
 });
+
+Deno.test("very many faults are told as well, in time", async () => {
+  const count = 20_000;
+  const { faults } = await validate({
+    [`${DIR}/1.conflist`]: `{"name":"lab","plugins":[${'{"x":1},'.repeat(count)}{"type":"portmap"}]}`,
+  });
+  assert.equal(faults.length, count);
+  assert.equal(faults.at(-1)?.column, 26 + 8 * (count - 1));
+});
