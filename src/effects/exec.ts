@@ -2,6 +2,7 @@
 import * as Context from "effect/Context";
 import * as Data from "effect/Data";
 import type * as Effect from "effect/Effect";
+import { quote } from "../spec/conf_fault.ts";
 
 /** An executable could not be found or started. */
 export class ExecError extends Data.TaggedError("ExecError")<{
@@ -11,7 +12,7 @@ export class ExecError extends Data.TaggedError("ExecError")<{
 }> {
   override get message(): string {
     const doing = this.reason === "not found" ? "find" : "start";
-    return `Cannot ${doing} plugin "${this.plugin}": ${this.detail}`;
+    return `Cannot ${doing} plugin ${quote(this.plugin)}: ${this.detail}`;
   }
 }
 

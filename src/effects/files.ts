@@ -20,8 +20,11 @@ export class FileError extends Data.TaggedError("FileError")<{
 
 /** Reads and writes them. Implementations: `files_system.ts`, and an in-memory one in tests. */
 export class Files extends Context.Service<Files, {
-  /** The content, or null when there is no such file. */
-  readonly read: (path: string) => Effect.Effect<string | null, FileError>;
+  /**
+   * The content, or null when there is no such file. With `noLinks`, for files that programs like this one write: what is a
+   * link, or has a second name, is refused.
+   */
+  readonly read: (path: string, how?: { readonly noLinks: boolean }) => Effect.Effect<string | null, FileError>;
   /**
    * Names of the entries of a folder that are not folders, sorted by bytes; null when nothing is there. What is no folder
    * is an error.

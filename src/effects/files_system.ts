@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import { orAbsent } from "./absent_system.ts";
 import { FileError, Files } from "./files.ts";
+import { files } from "./libc/files.ts";
 import { FILE_MODE, FOLDER_MODE } from "./private_mode.ts";
 
 const attempt = <A>(doing: FileError["doing"], path: string, run: () => A): Effect.Effect<A, FileError> =>
@@ -16,6 +17,13 @@ const unlessAbsent = <A>(run: () => A): A | null => orAbsent(run, true);
 
 const compareBytes = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
+const checkOwn = (path: string): void => {
+  const status = unlessAbsent(() => Deno.lstatSync(path));
+  if (status !== null && (!status.isFile || (status.nlink ?? 1) > 1)) {
+    throw new Error("it is a link, or no file at all");
+  }
+};
+
 let counter = 0;
 
 /**
@@ -27,6 +35,7 @@ function makeTemporary(folder: string, content: string): string {
     const path = `${folder}/.${Deno.pid}.${++counter}.tmp`;
     try {
       Deno.writeTextFileSync(path, content, { createNew: true, mode: FILE_MODE });
+      Deno.chmodSync(path, FILE_MODE); // whatever the umask
       return path;
     } catch (error) {
       if (!(error instanceof Deno.errors.AlreadyExists)) {
@@ -39,7 +48,8 @@ function makeTemporary(folder: string, content: string): string {
 
 function writeAtOnce(path: string, content: string): void {
   const folder = path.slice(0, path.lastIndexOf("/"));
-  if (folder !== "") Deno.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+  // A folder that is there may be a link: who has put the cache elsewhere has done so on purpose.
+  if (folder !== "" && files.makeFolder(folder, FOLDER_MODE) === null) files.makeFolders(folder, FOLDER_MODE);
   const temporary = makeTemporary(folder, content);
   try {
     Deno.renameSync(temporary, path);
@@ -51,7 +61,11 @@ function writeAtOnce(path: string, content: string): void {
 
 /** The file system of this machine. */
 export const systemFiles: Layer.Layer<Files> = Layer.succeed(Files)({
-  read: (path) => attempt("read", path, () => unlessAbsent(() => Deno.readTextFileSync(path))),
+  read: (path, how) =>
+    attempt("read", path, () => {
+      if (how?.noLinks === true) checkOwn(path);
+      return unlessAbsent(() => Deno.readTextFileSync(path));
+    }),
   list: (folder) =>
     attempt(
       "list",

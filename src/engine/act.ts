@@ -3,7 +3,7 @@ import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import type { CreatedLink } from "../effects/kernel/host.ts";
-import type { InvokeOp, KernelOp, LeaseOp, Op } from "../effects/kernel/op.ts";
+import type { BackupOp, InvokeOp, KernelOp, LeaseOp, Op } from "../effects/kernel/op.ts";
 import { createdLinks, undoFor } from "../effects/kernel/undo.ts";
 import type { Lease } from "../effects/leases/leases.ts";
 import type { CniResult } from "../spec/result.ts";
@@ -17,7 +17,7 @@ import type { EffectError } from "./plugin.ts";
 export type Answer<O extends Op> = O extends { readonly op: "lease.reserve" } ? Lease
   : O extends { readonly op: "link.create" } ? CreatedLink
   : O extends InvokeOp ? CniResult | null
-  : O extends KernelOp | LeaseOp ? void
+  : O extends KernelOp | LeaseOp | BackupOp ? void
   : never;
 
 /** The acting half of ADD. */

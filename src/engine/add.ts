@@ -25,9 +25,13 @@ export const runAdd = <C>(plugin: Plugin<C>, command: Command, decoded: Request<
       journal.note(beginAdd(command, decoded, netns));
       const recipe = Effect.provideService(runRecipe(plugin, command, { ...decoded, netns }, journal), Host, host);
       const exit = yield* Effect.exit(restore(recipe));
-      if (Exit.isFailure(exit)) return yield* rollBack(command, journal, failureFor(command, exit.cause));
+      if (Exit.isFailure(exit)) {
+        return yield* journal.lostRace() ?? rollBack(command, journal, failureFor(command, exit.cause));
+      }
       const result = exit.value;
       const recorded = yield* Effect.exit(journal.record({ type: "add.succeeded", result }));
+      const raced = journal.lostRace(); // the first write of a recipe that performs nothing
+      if (raced !== null) return yield* raced;
       if (Exit.isFailure(recorded)) return yield* rollBack(command, journal, failureFor(command, recorded.cause));
       // Who interrupted while the last record was written gets no result, so nothing may stay.
       const late = yield* Effect.exit(restore(Effect.void));

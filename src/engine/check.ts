@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect";
 import { Host, Kernel } from "../effects/kernel/host.ts";
 import { holds } from "../effects/kernel/holds.ts";
+import type { Op } from "../effects/kernel/op.ts";
 import { Leases } from "../effects/leases/leases.ts";
 import { CniCode, type CniFailure } from "../spec/failure.ts";
 import type { AttachmentKey } from "../spec/key.ts";
@@ -40,7 +41,10 @@ const findingsOf = <C>(plugin: Plugin<C>, command: Command, decoded: Request<C>,
         `network namespace "${command.netns}": expected the one ADD was given, found another under the same path`,
       ];
     }
-    for (const { op, value } of stack) findings.push(...(yield* holds(op, host, leases, value)));
+    for (const { op, value } of stack) {
+      const found = Effect.suspend(() => holds(op, host, leases, value));
+      findings.push(...(yield* Effect.catchDefect(found, () => Effect.succeed([unreadable(op)]))));
+    }
     if (plugin.check !== undefined) {
       const view = yield* viewFor(command);
       const request = { ...decoded, netns: host.netns, known: add !== null };
@@ -53,6 +57,9 @@ const findingsOf = <C>(plugin: Plugin<C>, command: Command, decoded: Request<C>,
     }
     return [...new Set(findings)];
   });
+
+/** The record is whole and makes no sense: another version of Cleat has written it, or somebody by hand. */
+const unreadable = ({ op }: Op): Finding => `record of "${op}": expected one this version understands, found another`;
 
 /** What a CHECK that another plugin has failed comes to, as one finding. */
 export function findingOf(key: AttachmentKey, plugin: string, { msg, details }: CniFailure): Finding {

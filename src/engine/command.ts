@@ -9,7 +9,7 @@ import { parseArgs } from "../spec/args.ts";
 import { decodeConfig } from "../spec/decode_config.ts";
 import type { Refused } from "../spec/failure.ts";
 import type { JsonObject } from "../spec/json.ts";
-import type { AttachmentKey } from "../spec/key.ts";
+import type { AttachmentKey, Slot } from "../spec/key.ts";
 import { parsePrevResult } from "../spec/parse_result.ts";
 import type { Plugins } from "./delegate.ts";
 import type { Plugin, Request } from "./plugin.ts";
@@ -29,6 +29,11 @@ export interface Command {
   /** The request config, with `cniVersion` agreed on. */
   readonly raw: JsonObject;
   readonly cniVersion: string;
+  /**
+   * For a DEL that was decided from the log: the number of the last record of each stream of the attachment, as it was
+   * then. A stream that has another one by now, or has come since, has a later life, and is left as it is.
+   */
+  readonly asOf?: ReadonlyMap<Slot, number>;
 }
 
 /** The services the engine runs on. */

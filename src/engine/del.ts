@@ -38,12 +38,20 @@ const failWith = ([first, ...others]: readonly CniFailure[]): Effect.Effect<void
 
 /**
  * Removes what another program, or a lost log, left for an attachment the log does not know. `earlier` are the records
- * of its past: a namespace that is not the one of its last ADD is a stranger's, whatever its path.
+ * of its past: a namespace that is not the one of its last ADD is a stranger's, whatever its path. `asked` are types of
+ * plugins that have just been asked for their DEL.
  */
-export const runAdopt = <C>(plugin: Plugin<C>, command: Command, journal: Journal, earlier: readonly Recorded[]) =>
+export const runAdopt = <C>(
+  plugin: Plugin<C>,
+  command: Command,
+  journal: Journal,
+  earlier: readonly Recorded[],
+  asked: ReadonlySet<string> = new Set(),
+) =>
   Effect.scoped(Effect.gen(function* () {
     const host = yield* openContainer(command, cookieOf(earlier));
-    const ops = yield* Effect.provideService(adoptedOps(plugin, command), Host, host);
+    const found = yield* Effect.provideService(adoptedOps(plugin, command), Host, host);
+    const ops = found.filter((op) => op.op !== "plugin.invoke" || !asked.has(op.plugin));
     journal.likeTheLog();
     const isGone = goneIn(journal.snapshot);
     const changesSomething = ops.some(({ op }) => op !== "plugin.invoke") || journal.snapshot.value === "failed";
@@ -107,6 +115,8 @@ const performAll = (
     const services = yield* hands;
     const failures: CniFailure[] = [];
     for (const op of ops) {
+      // What was saved is needed until it has been put back.
+      if (op.op === "backup.delete" && failures.length > 0) continue;
       const done = op.op === "plugin.invoke" ? execute(services, command, journal.snapshot, op) : act.perform(op);
       const failure = yield* Effect.match(done, {
         onSuccess: () => null,

@@ -5,7 +5,7 @@ import type * as Effect from "effect/Effect";
 import type { Found } from "../effects/exec.ts";
 import { type CniFailure, failureText } from "../spec/failure.ts";
 import type { JsonObject } from "../spec/json.ts";
-import type { AttachmentKey } from "../spec/key.ts";
+import type { AttachmentKey, Slot } from "../spec/key.ts";
 import { DEFAULT_VERSION } from "../spec/released_versions.ts";
 import type { CniResult } from "../spec/result.ts";
 
@@ -44,6 +44,11 @@ export interface Invocation {
   readonly path: string;
   /** What the plugin reads on stdin. */
   readonly config: JsonObject;
+  /**
+   * For a DEL that was decided from the log: the number of the last record of each stream of the attachment, as it was
+   * then. A stream that has another one by now, or has come since, has a later life, and is left as it is.
+   */
+  readonly asOf?: ReadonlyMap<Slot, number>;
 }
 
 /** The version an invocation is made in. */

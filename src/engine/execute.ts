@@ -1,11 +1,13 @@
 /** Carrying out one op, by the service of the room it belongs to. */
 import * as Effect from "effect/Effect";
-import { Host } from "../effects/kernel/host.ts";
-import type { InvokeOp, KernelOp, LeaseOp, Op } from "../effects/kernel/op.ts";
+import { Files } from "../effects/files.ts";
+import { Host, HostError } from "../effects/kernel/host.ts";
+import type { BackupOp, InvokeOp, KernelOp, LeaseOp, Op } from "../effects/kernel/op.ts";
 import { Leases } from "../effects/leases/leases.ts";
 import type { Snapshot } from "../machines/attachment.ts";
 import type { AddEvent } from "../machines/event.ts";
 import type { JsonObject } from "../spec/json.ts";
+import { backupFileName } from "../spec/names.ts";
 import { renderResult } from "../spec/render_result.ts";
 import type { CniResult } from "../spec/result.ts";
 import { atLeast } from "../spec/version.ts";
@@ -20,30 +22,41 @@ export interface Hands {
   readonly host: Host["Service"];
   readonly leases: Leases["Service"];
   readonly plugins: Plugins["Service"];
+  readonly files: Files["Service"];
 }
 
 /** The services at hand. */
-export const hands: Effect.Effect<Hands, never, Host | Leases | Plugins> = Effect.gen(function* () {
-  return { host: yield* Host, leases: yield* Leases, plugins: yield* Plugins };
+export const hands: Effect.Effect<Hands, never, Host | Leases | Plugins | Files> = Effect.gen(function* () {
+  return { host: yield* Host, leases: yield* Leases, plugins: yield* Plugins, files: yield* Files };
 });
 
 /** Carries out an op for the stream in this state, on behalf of a command. */
 export function execute(
-  { host, leases, plugins }: Hands,
+  { host, leases, plugins, files }: Hands,
   call: Call,
   snapshot: Snapshot,
   op: Op,
 ): Effect.Effect<unknown, EffectError> {
   if (isLeaseOp(op)) return leases.apply(op);
-  if (isInvokeOp(op)) return invoke(plugins, call, snapshot, op);
+  if (isInvokeOp(op)) return invoke(plugins, host, call, snapshot, op);
+  if (op.op === "backup.delete") return deleteBackup(files, op);
   const kernelOp: KernelOp = op;
   return host.apply(kernelOp);
 }
 
+/** A folder and an owner, not a path: nothing but a backup can be named. */
+const deleteBackup = (files: Files["Service"], { dataDir, owner }: BackupOp): Effect.Effect<void, HostError> => {
+  const path = `${dataDir}/${backupFileName(owner.containerId, owner.ifName)}`;
+  return Effect.mapError(
+    files.remove(path),
+    ({ detail }) => new HostError({ doing: "delete the backup", subject: path, errno: detail }),
+  );
+};
+
 const invoke = Effect.fnUntraced(
-  function* (plugins: Plugins["Service"], call: Call, { context }: Snapshot, op: InvokeOp) {
+  function* (plugins: Plugins["Service"], host: Hands["host"], call: Call, { context }: Snapshot, op: InvokeOp) {
     return yield* plugins.invoke({
-      ...(context.add === null ? call : callOf(call, context.add)),
+      ...(context.add === null ? call : callOf(call, context.add, host)),
       plugin: op.plugin,
       command: op.command,
       config: op.command === "DEL" ? yield* withFinalResult(op.config, context.result) : op.config,
@@ -54,10 +67,16 @@ const invoke = Effect.fnUntraced(
 /**
  * What is undone is undone as it was done, with what ADD was given; except that plugins may have moved since, so they are
  * searched where the runtime says now, if it says (CNI spec 1.1.0, section 4, "CHECK": all but CNI_PATH stays the same).
+ * Where the namespace is gone its path is not told: it may lead to a stranger's by now.
  */
-const callOf = (call: Call, { netns, allowOwnNetns = false, args = "", path = "" }: AddEvent): Call => ({
+const callOf = (
+  call: Call,
+  { netns, allowOwnNetns = false, args = "", path = "" }: AddEvent,
+  host: Hands["host"],
+): Call => ({
   key: call.key,
-  netns: netns.path,
+  ...(call.asOf === undefined ? {} : { asOf: call.asOf }),
+  netns: host.netns === null ? "" : netns.path,
   allowOwnNetns,
   args,
   path: call.path || path,

@@ -4,7 +4,7 @@ import * as Data from "effect/Data";
 import * as Option from "effect/Option";
 import type { NetnsError } from "../effects/kernel/host.ts";
 import type { LockError } from "../effects/lock/network_lock.ts";
-import { CniCode, type CniFailure, failureText, type Refused } from "../spec/failure.ts";
+import { CniCode, type CniFailure, failureText, oneLine, type Refused } from "../spec/failure.ts";
 import type { EffectError } from "./plugin.ts";
 
 /** A verb ended in failure. */
@@ -33,18 +33,27 @@ export function toCniFailure(error: EffectError | Refused | NetnsError | LockErr
     case "Refused":
       return withDetails(error.code, error.msg, error.details);
     case "NetnsError":
-      return { code: error.reason === "own" ? CniCode.INVALID_NETNS : CniCode.INVALID_ENVIRONMENT, msg: error.message };
+      return {
+        code: error.reason === "own" ? CniCode.INVALID_NETNS : CniCode.INVALID_ENVIRONMENT,
+        msg: oneLine(error.message),
+      };
     case "HostError":
-      return { code: error.errno === "EBUSY" ? CniCode.TRY_AGAIN_LATER : CniCode.IO_FAILURE, msg: error.message };
+      return {
+        code: error.errno === "EBUSY" ? CniCode.TRY_AGAIN_LATER : CniCode.IO_FAILURE,
+        msg: oneLine(error.message),
+      };
     case "LeaseError":
-      return { code: error.reason === "io" ? CniCode.IO_FAILURE : CniCode.RESOURCE_TAKEN, msg: error.message };
+      return { code: error.reason === "io" ? CniCode.IO_FAILURE : CniCode.RESOURCE_TAKEN, msg: oneLine(error.message) };
     case "LogError":
       return {
         code: error.reason === "busy" || error.reason === "raced" ? CniCode.TRY_AGAIN_LATER : CniCode.IO_FAILURE,
-        msg: error.message,
+        msg: oneLine(error.message),
       };
     case "LockError":
-      return { code: error.reason === "busy" ? CniCode.TRY_AGAIN_LATER : CniCode.IO_FAILURE, msg: error.message };
+      return {
+        code: error.reason === "busy" ? CniCode.TRY_AGAIN_LATER : CniCode.IO_FAILURE,
+        msg: oneLine(error.message),
+      };
   }
 }
 

@@ -16,6 +16,7 @@ export class Journal {
   #held: AttachmentEvent[] = [];
   #snapshot: Snapshot;
   #said = false;
+  #raced: LogError | null = null;
 
   constructor(stream: Stream, snapshot: Snapshot) {
     this.#stream = stream;
@@ -25,6 +26,16 @@ export class Journal {
   /** The state after everything recorded and noted. */
   get snapshot(): Snapshot {
     return this.#snapshot;
+  }
+
+  /** Whether the file is damaged: it is evidence then, and not written to. */
+  get isDamaged(): boolean {
+    return this.#stream.corruption !== null;
+  }
+
+  /** Why the verb must begin anew: another one has made the stream first, and nothing has been written or done here. */
+  lostRace(): LogError | null {
+    return this.#raced;
   }
 
   /** Whether an event of this type has been noted and not been written yet. */
@@ -61,11 +72,12 @@ export class Journal {
       this.#held = [];
       this.#snapshot = next;
     };
-    // A damaged file is evidence: it is set aside, not written to.
-    const done = this.#stream.corruption === null ? Effect.map(this.#stream.append(events), moved) : Effect.sync(moved);
-    return this.#strictness === "needs the log"
-      ? done
-      : Effect.catchTag(done, "LogError", (error) => this.#survive(error, events, next));
+    const done = this.isDamaged ? Effect.sync(moved) : Effect.map(this.#stream.append(events), moved);
+    return Effect.catchTag(done, "LogError", (error) => {
+      if (error.reason === "raced") this.#raced = error;
+      else if (this.#strictness === "likes the log") return this.#survive(error, events, next);
+      return Effect.fail(error);
+    });
   };
 
   readonly #survive = (error: LogError, events: readonly AttachmentEvent[], next: Snapshot): Effect.Effect<void> =>

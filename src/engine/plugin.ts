@@ -45,6 +45,12 @@ export interface GcDelegate {
   readonly config: JsonObject;
 }
 
+/** An attachment whose name something on the host bears; `ifName` is null where it does not say that. */
+export interface Trace {
+  readonly containerId: string;
+  readonly ifName: string | null;
+}
+
 /** A plugin. `type` is the name of its executable, `versions` the spec versions it speaks, lowest first. */
 export interface Plugin<C> {
   readonly type: string;
@@ -61,6 +67,14 @@ export interface Plugin<C> {
   ) => Effect.Effect<readonly Finding[], HostError | LeaseError | DelegateError | Refused, View>;
   /** What to undo when the log knows nothing of the attachment: ops that go through `perform`. */
   readonly adopt?: (request: Request<C>) => Effect.Effect<readonly Op[], HostError | LeaseError, View>;
+  /**
+   * The attachments of a network that something on this host names, whoever made it: GC deletes those that are not
+   * valid, also where no stream knows them. `adopt` must find what these traces belong to.
+   */
+  readonly traces?: (
+    config: C,
+    network: string,
+  ) => Effect.Effect<readonly Trace[], HostError | LeaseError, View>;
   /**
    * Whom GC must be passed on to: they may hold what our log does not know. What the log knows, the engine removes.
    * `valid` are the attachments that stay.

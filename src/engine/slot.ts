@@ -26,7 +26,8 @@ const slotOf = (type: string, instance: number): Slot => (instance === 1 ? type 
 /** The plugin type a slot belongs to. */
 export const typeOf = (slot: Slot): string => slot.replace(/#\d+$/, "");
 
-const instanceOf = (slot: Slot): number => Number(/#(\d+)$/.exec(slot)?.[1] ?? 1);
+/** Which instance of its plugin a slot is: 1 for the first in the chain. */
+export const instanceOf = (slot: Slot): number => Number(/#(\d+)$/.exec(slot)?.[1] ?? 1);
 
 const isLive = ({ value }: Snapshot): boolean => value !== "absent" && value !== "detached";
 
@@ -39,16 +40,16 @@ function canonical(value: Json): string {
   }}`;
 }
 
-/** Whether two request configs are of the same place in a chain: equal but for what the runtime adds. */
+/** Whether two request configs are of the same place in a chain: equal but for what the runtime adds, or strips or not. */
 function samePlace(a: JsonObject, b: JsonObject): boolean {
-  const own = ({ prevResult: _, runtimeConfig: __, ...rest }: JsonObject) => canonical(rest);
+  const own = ({ prevResult: _, runtimeConfig: __, capabilities: ___, ...rest }: JsonObject) => canonical(rest);
   return own(a) === own(b);
 }
 
-/** Opens the stream the command belongs to; the scope holds its lock. */
-export const openStream = (type: string, command: Command) =>
+/** Opens the stream the command belongs to; the scope holds its lock. For DEL only instances `below` that one count. */
+export const openStream = (type: string, command: Command, below = Infinity) =>
   Effect.gen(function* () {
-    for (let instance = yield* firstCandidate(type, command); instance < MAX_INSTANCES; instance++) {
+    for (let instance = yield* firstCandidate(type, command, below); instance < MAX_INSTANCES; instance++) {
       const opened = yield* tryOpen(slotOf(type, instance), command);
       if (opened !== null) return opened;
     }
@@ -59,8 +60,7 @@ export const openStream = (type: string, command: Command) =>
 const tryOpen = (slot: Slot, command: Command) =>
   Effect.gen(function* () {
     const store = yield* EventStore;
-    const outer = yield* Scope.Scope;
-    const scope = yield* Scope.make();
+    const scope = yield* Scope.fork(yield* Scope.Scope); // given back with the command's, whatever happens here
     const stream = yield* Scope.provide(store.open({ ...command.key, slot }), scope);
     const { snapshot, records, illegal } = foldLegal(stream.records, stream.id);
     const add = snapshot.context.add;
@@ -73,18 +73,18 @@ const tryOpen = (slot: Slot, command: Command) =>
       yield* Scope.close(scope, Exit.void);
       return null;
     }
-    yield* Scope.addFinalizer(outer, Scope.close(scope, Exit.void));
     if (illegal === null) return { stream, snapshot };
     // A record that cannot have happened is damage like any other, though the chain of hashes is whole.
     return { stream: { ...stream, records, corruption: { line: illegal.seq, detail: illegal.why } }, snapshot };
   });
 
 /** ADD takes the first free one, DEL the newest live one (chains unwind backwards), CHECK the one with its config. */
-const firstCandidate = (type: string, { verb, key, raw }: Command) =>
+const firstCandidate = (type: string, { verb, key, raw, asOf }: Command, below: number) =>
   Effect.gen(function* () {
     if (verb === "ADD") return 1;
     const store = yield* EventStore;
-    const slots = (yield* store.list(key)).map(({ slot }) => slot).filter((slot) => typeOf(slot) === type);
+    const slots = (yield* store.list(key)).map(({ slot }) => slot)
+      .filter((slot) => typeOf(slot) === type && (asOf?.has(slot) ?? true) && instanceOf(slot) < below);
     const newest = Math.max(1, ...slots.map(instanceOf));
     for (let instance = newest; instance > 1; instance--) {
       const { records, corruption } = yield* store.read({ ...key, slot: slotOf(type, instance) });

@@ -1,12 +1,16 @@
 /** Popping the undo stack: what DEL, a failed ADD, garbage collection and recovery have in common. */
 import * as Effect from "effect/Effect";
-import { ABSENT, Host, Kernel } from "../effects/kernel/host.ts";
+import { belongs } from "../effects/kernel/belongs.ts";
+import { ABSENT, Host, type HostView, Kernel } from "../effects/kernel/host.ts";
+import type { Op } from "../effects/kernel/op.ts";
 import { type Entry, residue } from "../machines/entry.ts";
-import type { CniFailure } from "../spec/failure.ts";
+import { CniCode, type CniFailure } from "../spec/failure.ts";
+import type { AttachmentKey } from "../spec/key.ts";
 import type { Call } from "./delegate.ts";
 import { execute, type Hands, hands } from "./execute.ts";
 import { toCniFailure } from "./failure.ts";
 import type { Journal } from "./journal.ts";
+import { notice } from "./notice.ts";
 import type { EffectError } from "./plugin.ts";
 
 /**
@@ -25,26 +29,76 @@ export const unwind = (call: Call, journal: Journal) =>
     if (owed.length === 0) return [];
     const kernel = yield* Kernel;
     const add = journal.snapshot.context.add;
-    const opened = yield* Effect.result(kernel.open(add === null ? null : { recorded: add.netns }));
-    if (opened._tag === "Failure") return [toCniFailure(opened.failure)];
-    const services = yield* Effect.provideService(hands, Host, opened.success);
+    const refuseOwn = add?.allowOwnNetns !== true;
+    const opened = yield* Effect.result(kernel.open(add === null ? null : { recorded: add.netns, refuseOwn }));
+    // A namespace that may be there and cannot be opened: what is in it is owed, all else can be undone.
+    const closed = opened._tag === "Failure" ? toCniFailure(opened.failure) : null;
+    const host = opened._tag === "Failure" ? yield* Effect.result(kernel.open(null)) : opened;
+    if (host._tag === "Failure") return [toCniFailure(host.failure)];
+    const services = yield* Effect.provideService(hands, Host, host.success);
     const failures: CniFailure[] = [];
     for (const entry of owed) {
-      const failure = yield* undoOne(services, call, journal, entry);
+      const failure = yield* undoOne(services, call, journal, entry, isInContainer(entry.undo) ? closed : null);
       if (failure !== null) failures.push(failure);
     }
     return failures;
   })).pipe(Effect.uninterruptible);
 
-const undoOne = Effect.fnUntraced(function* (services: Hands, call: Call, journal: Journal, entry: Entry) {
-  const { id, undo } = entry;
-  if (undo === null) return null;
-  const done = yield* Effect.result(execute(services, call, journal.snapshot, undo));
-  if (done._tag === "Failure" && !isAbsent(done.failure, entry)) {
-    const failure = toCniFailure(done.failure);
-    journal.note({ type: "undo.failed", id, error: failure });
+const isInContainer = (op: Op): boolean => "on" in op && op.on === "container";
+
+const undoOne = Effect.fnUntraced(
+  function* (services: Hands, call: Call, journal: Journal, entry: Entry, closed: CniFailure | null) {
+    const { id, undo } = entry;
+    if (undo === null) return null;
+    const refusal = yield* Effect.catchDefect(
+      refusalOf(services.host, call.key, entry),
+      () => Effect.succeed(refuse(call.key, entry, `its record of "${entry.op.op}" makes no sense to this version`)),
+    );
+    if (refusal !== null && journal.isDamaged) {
+      // The line before a damaged one may be the one that was changed. What it hides is adopted when this is done.
+      yield* notice(`${refusal.msg}; ${refusal.details}`);
+      journal.note({ type: "undo.applied", id });
+      return null;
+    }
+    const failure = closed ?? refusal ?? (yield* attemptUndo(services, call, journal, entry, undo));
+    journal.note(failure === null ? { type: "undo.applied", id } : { type: "undo.failed", id, error: failure });
     return failure;
-  }
-  journal.note({ type: "undo.applied", id });
-  return null;
+  },
+);
+
+const attemptUndo = (services: Hands, call: Call, journal: Journal, entry: Entry, undo: Op) =>
+  Effect.match(Effect.suspend(() => execute(services, call, journal.snapshot, undo)), {
+    onSuccess: () => null,
+    onFailure: (error) => isAbsent(error, entry) ? null : toCniFailure(error),
+  }).pipe(Effect.catchDefect((defect) =>
+    // Whatever one step comes to, the others are undone.
+    Effect.succeed(refuse(call.key, entry, defect instanceof Error ? defect.message : String(defect)))
+  ));
+
+/**
+ * Why an undo is not carried out: it does not belong to its op, or the link that it would delete is none that the op
+ * could have made. Null for all that the engine has written itself.
+ */
+const refusalOf = Effect.fnUntraced(function* (host: HostView, key: AttachmentKey, entry: Entry) {
+  const { op, undo } = entry;
+  if (undo === null) return null;
+  const why = !belongs(key, op, undo)
+    ? `its undo "${undo.op}" does not belong to "${op.op}"`
+    : op.op === "link.create" && (yield* isAnother(host, op))
+    ? `"${op.name}" is not the ${op.link.kind} that was made`
+    : null;
+  return why === null ? null : refuse(key, entry, why);
 });
+
+const refuse = ({ containerId }: AttachmentKey, { id }: Entry, why: string): CniFailure => ({
+  code: CniCode.WRONG_STATE,
+  msg: `Cannot undo effect ${id} of "${containerId}": ${why}`,
+  details: "the log may have been edited; nothing was done",
+});
+
+/** Whether a link of the host has the name and is of another kind; what cannot be looked at is left to the deletion. */
+const isAnother = ({ link }: HostView, op: Extract<Op, { readonly op: "link.create" }>) =>
+  op.on === "container" ? Effect.succeed(false) : Effect.match(link(op.on, op.name), {
+    onSuccess: (found) => found !== null && found.kind !== op.link.kind,
+    onFailure: () => false,
+  });

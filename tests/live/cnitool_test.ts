@@ -99,7 +99,9 @@ const PRINTED = `{
 }`;
 
 Deno.test({
-  ...live("[G1, G11, E16] add prints the result as cnitool does, to the byte; check, del, gc and status print nothing"),
+  ...live(
+    "[G1, G11, G13, E16] add prints the result as cnitool does, to the byte; check, del, gc and status print nothing",
+  ),
   async fn() {
     using lab = ToolLab.make();
     assert.equal(await lab.must("add"), PRINTED);
@@ -116,6 +118,7 @@ Deno.test({
     using lab = ToolLab.make();
     for (const verb of ["add", "check", "del", "gc", "status"]) {
       for (const args of [[], ["toolnet"]]) {
+        if (verb === "gc" && args.length === 0) continue; // Cleat's own: it decides by itself, for the whole node
         const { code, stdout, stderr } = await lab.verb(verb, args);
         assert.deepEqual([code, stdout], [2, ""], verb);
         assert.match(stderr, /Cannot go on without (a network name|the path of a network namespace)/);
@@ -128,7 +131,7 @@ Deno.test({
 
 Deno.test({
   ...live(
-    "[G2, G3] the interface is named by --ifname or -i, else by CNI_IFNAME unless that is empty, else it is eth0",
+    "[G2, G3, H45] the interface is named by --ifname or -i, else by CNI_IFNAME unless that is empty, else it is eth0",
   ),
   async fn() {
     using lab = ToolLab.make();

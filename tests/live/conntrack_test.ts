@@ -82,7 +82,8 @@ function older(socket: NetlinkSocket, errno: string, listing = false): Ctnetlink
 }
 
 const forgotten: readonly [string, ConntrackFlush, readonly number[]][] = [
-  ["of a port", op, [0, 1, 2]],
+  ["of a port, also where an answer has made the entry", op, [0, 1, 2, 4]],
+  ["of a port of the address that has answered", { ...op, address: "192.0.2.2" }, [4]],
   ["of a port of one address", { ...op, address: "192.0.2.9" }, [2]],
   ["of an IPv6 port", { ...op, family: 6 }, [6, 7]],
   ["of an IPv6 port of one address", { ...op, family: 6, address: "2001:db8::1" }, [6]],

@@ -28,9 +28,9 @@ export const toy = (
   type,
   versions: VERSIONS,
   config: ToyConfig,
-  add: ({ cniVersion }) =>
+  add: ({ cniVersion, key: { containerId, ifName } }) =>
     Effect.gen(function* () {
-      for (const op of ops) yield* perform(op);
+      for (const op of ops) yield* perform(op.op === "lease.reserve" ? { ...op, owner: { containerId, ifName } } : op);
       if (refuse !== undefined) return yield* new Refused({ code: 102, msg: refuse });
       const ips = ops.flatMap((op) => op.op === "address.add" ? [{ address: op.address }] : []);
       return { cniVersion, ...(ips.length === 0 ? {} : { ips }) };

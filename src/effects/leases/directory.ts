@@ -10,10 +10,10 @@ import { bootId } from "../system.ts";
 import { DEFAULT_WAIT_MS, takeTurn } from "../wait.ts";
 import { held, release, reserve } from "./directory_apply.ts";
 import type { Census } from "./directory_census.ts";
-import { leasedAddresses, lookAtPool, makePool, openPool, readLease, underLock } from "./directory_pool.ts";
+import { leasedAddresses, lookAtPool, makePool, openPool, readLease, scanLeases, underLock } from "./directory_pool.ts";
 import { candidates, spansOf } from "./iterate.ts";
 import { type Lease, LeaseError, Leases } from "./leases.ts";
-import { isOwners } from "./rules.ts";
+import { isOwners, ownerIn } from "./rules.ts";
 
 /** Where the census is kept; the pools themselves are named by the ops. */
 export interface DirectoryLeasesOptions {
@@ -101,6 +101,7 @@ export const directoryLeases = ({ stateDir }: DirectoryLeasesOptions): Layer.Lay
         const address = canonicalIp(ip);
         return address !== null && isOwners(owner, readLease(pool, address));
       }),
+    owners: (pool) => attempt(pool, () => [...scanLeases(pool).keys()].map(ownerIn)),
     available: (pool, ranges) =>
       attempt(pool, () => {
         const names = new Set(leasedAddresses(pool));

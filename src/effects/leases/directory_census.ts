@@ -38,14 +38,26 @@ const bucketOf = (content: string): number => {
   return (hash ^ (hash >>> 8) ^ (hash >>> 16) ^ (hash >>> 24)) & (BUCKETS - 1);
 };
 
+/** Throws where a link leads elsewhere: whoever planted it must not choose what is read, overwritten or removed. */
+const checkFolders = ({ folder }: Census): void => {
+  files.checkFolder(folder.slice(0, folder.lastIndexOf("/")));
+  files.checkFolder(folder);
+};
+
 /** Makes the folder of a census. */
-export const makeFolder = ({ folder }: Census): void => Deno.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+export const makeFolder = (census: Census): void => {
+  files.makeFolders(census.folder, FOLDER_MODE);
+  checkFolders(census);
+};
 
 /**
  * Replaces a content in place, filled up with blanks to the length of the old one. What a power failure tears, or a full
  * disk, is not trusted afterwards (see `boot`, and who calls `invalidate`).
  */
-const write = (path: string, text: string): void => overwriteText(path, FILE_MODE, (size) => text.padEnd(size));
+const write = (path: string, text: string): void =>
+  overwriteText(path, FILE_MODE, (size) => text.padEnd(size), (fd) => {
+    if (files.status(fd).mode !== FILE_MODE) files.setMode(fd, FILE_MODE, path); // whatever the umask
+  });
 
 /** All pointers there are: they are numbered from 0 without gaps, except where fewer sets are in use than `atLeast`. */
 const readPointers = (pool: string, atLeast: number): (Pointer | null)[] => {
@@ -69,6 +81,7 @@ const setsIn = (state: string): number => {
 
 /** Whether no lease is missing in the census. */
 export const isCurrent = (census: Census): boolean => {
+  checkFolders(census);
   const state = readText(statePath(census));
   return state !== null && state.trimEnd() === describe(census, readPointers(census.pool, setsIn(state)));
 };
@@ -80,7 +93,10 @@ export const confirm = (census: Census, sets = 0): void => {
 };
 
 /** Says that the census is not complete: the next use scans the pool. */
-export const invalidate = (census: Census): void => void files.remove(statePath(census));
+export const invalidate = (census: Census): void => {
+  checkFolders(census);
+  files.remove(statePath(census));
+};
 
 const isEntry = (value: unknown): value is readonly [string, readonly string[]] =>
   Array.isArray(value) && typeof value[0] === "string" && Array.isArray(value[1]);

@@ -5,8 +5,8 @@
 import { parseIp } from "../../spec/cidr.ts";
 import { orAbsent } from "../absent_system.ts";
 import { SystemError } from "../libc/errno.ts";
-import { files, O_CREAT, O_RDONLY, O_RDWR, O_WRONLY } from "../libc/files.ts";
-import { createText, overwriteText, readText, withFile } from "../libc/text.ts";
+import { files, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } from "../libc/files.ts";
+import { createText, overwriteText, readText, touchFile } from "../libc/text.ts";
 
 /** Host-local's modes, before the umask. */
 const POOL_MODE = 0o755;
@@ -35,8 +35,13 @@ export interface PoolLock {
 
 const openLock = (pool: string, flags: number): PoolLock | null => {
   const path = lockPath(pool);
-  const fd = files.open(path, flags, LOCK_MODE);
-  return fd === null ? null : { fd, path };
+  try {
+    const fd = files.open(path, flags | O_NOFOLLOW | O_NONBLOCK, LOCK_MODE);
+    return fd === null ? null : { fd, path };
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.errno !== "ELOOP") throw error;
+    throw new Error(`"${path}" is a link, which is not followed`);
+  }
 };
 
 /** Opens the lock of a pool, making both if need be. */
@@ -64,8 +69,12 @@ export const underLock = <A>({ fd, path }: PoolLock, use: () => A): { readonly v
   }
 };
 
+/** The content of what has an address's name and is no file: no owner's, so that the address counts as taken by nobody we know. */
+const NO_LEASE = "a link or a folder, not a lease";
+
 /** Content of an address's lease, trimmed as Go's readers do; null when it is free. */
-export const readLease = (pool: string, ip: string): string | null => readText(`${pool}/${ip}`)?.trim() ?? null;
+export const readLease = (pool: string, ip: string): string | null =>
+  readText(`${pool}/${ip}`, NO_LEASE)?.trim() ?? null;
 
 /** The addresses that have a lease file. */
 export const leasedAddresses = (pool: string): string[] =>
@@ -77,7 +86,7 @@ export const scanLeases = (pool: string): Map<string, string[]> => {
   const found = new Map<string, string[]>();
   for (const ip of leasedAddresses(pool)) {
     const content = readLease(pool, ip);
-    if (content === null || content === "") continue;
+    if (content === null || content === "" || content === NO_LEASE) continue;
     const addresses = found.get(content);
     if (addresses === undefined) found.set(content, [ip]);
     else addresses.push(ip);
@@ -129,7 +138,7 @@ const pointerPath = (pool: string, set: number): string => `${pool}/${POINTER_PR
 export const readPointer = (pool: string, set: number): Pointer | null => {
   const path = pointerPath(pool, set);
   const ip = readText(path);
-  const status = ip === null ? null : files.statusOf(path);
+  const status = ip === null ? null : files.statusAt(path);
   return ip === null || status === null ? null : { ip, mtime: status.mtime };
 };
 
@@ -149,6 +158,6 @@ const dateBack = (fd: number, path: string): void =>
 export const redatePointers = (pool: string): void => {
   for (const { name } of Array.from(Deno.readDirSync(pool))) {
     const path = `${pool}/${name}`;
-    if (name.startsWith(POINTER_PREFIX)) withFile(path, O_WRONLY, 0, (fd) => dateBack(fd, path));
+    if (name.startsWith(POINTER_PREFIX)) touchFile(path, (fd) => dateBack(fd, path));
   }
 };

@@ -40,6 +40,8 @@ export interface LeasesView {
   readonly held: (pool: string, owner: LeaseOwner) => Effect.Effect<readonly string[], LeaseError>;
   /** Whether this very address is held by this owner; one file read, whatever the size of the pool. */
   readonly holds: (pool: string, owner: LeaseOwner, ip: string) => Effect.Effect<boolean, LeaseError>;
+  /** Everybody who holds an address of the pool; `ifName` is empty where a lease of host-local's old format has none. */
+  readonly owners: (pool: string) => Effect.Effect<readonly LeaseOwner[], LeaseError>;
   /** Whether some range of the set has an address that could still be reserved. */
   readonly available: (pool: string, ranges: readonly LeaseRange[]) => Effect.Effect<boolean, LeaseError>;
 }

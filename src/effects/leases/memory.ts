@@ -73,6 +73,7 @@ const viewOf = (pools: ReadonlyMap<string, Pool>): Omit<LeasesShape, "apply"> =>
     }),
   holds: (pool, owner, ip) =>
     Effect.sync(() => rules.isOwners(owner, pools.get(pool)?.leases.get(canonicalIp(ip) ?? "")?.trim() ?? null)),
+  owners: (pool) => Effect.sync(() => [...new Set(pools.get(pool)?.leases.values())].map(rules.ownerIn)),
   available: (pool, ranges) =>
     Effect.sync(() => {
       for (const { ip } of candidates(spansOf(ranges), null)) {

@@ -19,6 +19,12 @@ export const contentsOf = (owner: LeaseOwner): { readonly exact: string; readonl
   old: owner.containerId.trim(),
 });
 
+/** Who a lease with this content belongs to. */
+export const ownerIn = (content: string): LeaseOwner => {
+  const [containerId = "", ifName = ""] = content.trim().split(/\s*\r?\n/);
+  return { containerId, ifName };
+};
+
 /** What the owner holds, sorted: its leases, or, when there are none, those of the old format. */
 export const holdingsOf = (owner: LeaseOwner, withContent: (content: string) => readonly string[]): string[] => {
   const { exact, old } = contentsOf(owner);

@@ -15,6 +15,8 @@ export const O_EXCL = 0o200;
 export const O_APPEND = 0o2_000;
 export const O_NONBLOCK = 0o4_000;
 export const O_CLOEXEC = 0o2_000_000;
+/** A link at the end of the path is refused (ELOOP). The architectures' own fcntl.h give it different numbers. */
+export const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100_000 : 0o400_000;
 /** Only a place in the file system: nothing is opened. */
 export const O_PATH = 0o10_000_000;
 
@@ -121,6 +123,25 @@ export const files = {
     const made = onFile("mkdir", path, () => mkdirFn().call(cstring(path), mode), ENOENT, EEXIST);
     if (made === 0) onFile("chmod", path, () => chmodFn().call(cstring(path), mode));
     return made === -ENOENT ? null : made === 0;
+  },
+
+  /**
+   * Makes a folder and those above it that are missing, each with this mode whatever the umask. Throws when something else,
+   * such as a planted link, has its name.
+   */
+  makeFolders: (path: string, mode: number): void => {
+    const made = files.makeFolder(path, mode);
+    if (made === true) return;
+    if (made === null) {
+      files.makeFolders(path.slice(0, path.lastIndexOf("/")) || "/", mode);
+      files.makeFolder(path, mode);
+    } else files.checkFolder(path);
+  },
+
+  /** Throws when something is there that is no folder: a link is none, wherever it leads. */
+  checkFolder: (path: string): void => {
+    const status = files.statusAt(path);
+    if (status !== null && !status.isFolder) throw new Error(`"${path}" is not a folder`);
   },
 
   /** unlink(2); false when there is no such file. */

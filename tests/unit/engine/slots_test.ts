@@ -4,7 +4,7 @@ import { tuning } from "../../../src/plugins/tuning.ts";
 import type { JsonObject } from "../../../src/spec/json.ts";
 import { commandOf, Machine } from "../../support/engine.ts";
 import { eventsOf, failed, ok, readingOf, streamOf, wordsOf } from "../../support/outcomes.ts";
-import { toys, VETH } from "../../support/toy_plugins.ts";
+import { LEASE, RAW, toy, toys, VETH } from "../../support/toy_plugins.ts";
 
 const PREVIOUS = { cniVersion: "1.1.0", interfaces: [{ name: "eth0", sandbox: "/ns/c1" }] };
 const conf = (mtu: number, somaxconn: string): JsonObject => ({
@@ -76,6 +76,36 @@ Deno.test("a runtime that varies runtimeConfig and prevResult still means the sa
   const { run } = await attachedTwice();
   ok(await run("CHECK", { ...SECOND, runtimeConfig: { portMappings: [] }, prevResult: { ...PREVIOUS, dns: {} } }));
   assert.equal(failed(await run("ADD", { ...SECOND, runtimeConfig: { any: 1 } })).code, 100, "it is attached already");
+});
+
+Deno.test("whether a runtime strips `capabilities` or not, it means the same instance, on CHECK and on a repeated ADD", async () => {
+  const withThem = (raw: JsonObject): JsonObject => ({ ...raw, capabilities: { mac: true } });
+  const { run } = machineOf();
+  ok(await run("ADD", withThem(FIRST)));
+  ok(await run("ADD", SECOND));
+  ok(await run("CHECK", withThem(SECOND)), "tuning#2");
+  assert.match(wordsOf(failed(await run("CHECK", FIRST))), /MTU 1400, found 1300/, "tuning");
+  assert.equal(failed(await run("ADD", FIRST)).code, 100, "attached already, without");
+  assert.equal(failed(await run("ADD", withThem(SECOND))).code, 100, "attached already, with");
+});
+
+Deno.test("a newer instance that cannot be undone does not keep the older one from it, where no value is at stake", async () => {
+  const machine = new Machine(toys());
+  machine.kernel.addNetns("/ns/c1");
+  const [one, two] = ["/leases/one", "/leases/two"].map((pool) => toy({ ops: [{ ...LEASE, pool }] }));
+  assert.ok(one !== undefined && two !== undefined);
+  const raw = (which: string): JsonObject => ({ ...RAW, which, prevResult: PREVIOUS });
+  ok(await machine.command(one, commandOf("ADD", raw("one"))));
+  ok(await machine.command(two, commandOf("ADD", raw("two"))));
+  machine.leases.failApplies(1);
+  const failure = failed(await machine.command(two, commandOf("DEL", raw("two"))));
+  assert.match(failure.msg, /leases\/two/);
+  assert.deepEqual([await machine.stateOf(streamOf("toy")), await machine.stateOf(streamOf("toy#2"))], [
+    "detached",
+    "failed",
+  ]);
+  ok(await machine.command(one, commandOf("DEL", raw("one"))), "the next DEL ends the newer one");
+  assert.equal(await machine.stateOf(streamOf("toy#2")), "detached");
 });
 
 Deno.test("a failed DEL of the newer instance is finished before the older one is touched", async () => {

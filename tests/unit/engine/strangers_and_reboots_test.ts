@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { registry } from "../../../src/plugins/registry.ts";
 import { container, dbnet } from "../../support/dbnet.ts";
 import { commandOf, Machine } from "../../support/engine.ts";
+import { foreign, printing } from "../../support/foreign.ts";
 import { eventsOf, failed, ok, readingOf, streamOf, wordsOf } from "../../support/outcomes.ts";
 import { OPS, POOL, RAW, toy, toys } from "../../support/toy_plugins.ts";
 
@@ -53,6 +54,21 @@ Deno.test("a repeated DEL, which adopts, still touches nothing of the stranger",
   const before = machine.kernel.dump();
   for (let i = 0; i < 3; i++) ok(await machine.command(PLUGIN, commandOf("DEL", RAW)), `DEL ${i}`);
   assert.deepEqual(machine.kernel.dump(), before);
+});
+
+Deno.test("a foreign plugin is told no namespace on DEL where the recorded one is gone, and the path where it is not", async () => {
+  const others = foreign({ them: printing({ cniVersion: "1.1.0" }) });
+  const invoke = { op: "plugin.invoke", plugin: "them", command: "ADD", config: { ...RAW, type: "them" } } as const;
+  for (const [change, expected] of [["none", "/ns/c1"], ["removed", ""], ["replaced", ""]] as const) {
+    const machine = new Machine(toys(), {}, others.layer);
+    machine.kernel.addNetns("/ns/c1");
+    ok(await machine.command(toy({ ops: [invoke] }), commandOf("ADD", RAW)));
+    if (change !== "none") machine.kernel.removeNetns("/ns/c1");
+    if (change === "replaced") machine.kernel.addNetns("/ns/c1");
+    ok(await machine.command(PLUGIN, commandOf("DEL", RAW)));
+    const { CNI_COMMAND, CNI_NETNS } = others.runs.at(-1)?.environment ?? {};
+    assert.deepEqual([CNI_COMMAND, CNI_NETNS], ["DEL", expected], change);
+  }
 });
 
 Deno.test("CHECK says that another namespace has the path", async () => {
