@@ -41,7 +41,8 @@ function stateOf(machine: Machine): unknown {
   const sets = entriesOf(tables).flatMap(([, table]) => isJsonObject(table) ? entriesOf(table.sets) : []);
   const pools = Object.values(machine.leases.dump()).map(Object.keys);
   return {
-    containers: netns,
+    // The kernel gives the loopback interface its address when it goes up, and leaves it there when it goes down.
+    containers: JSON.parse(JSON.stringify(netns, (key, value) => key === "lo" ? undefined : value)),
     links: Object.fromEntries(entriesOf(links).filter(([name, link]) => !isShared(name, link))),
     elements: sets.flatMap(([, set]) => isJsonObject(set) ? set.elements ?? [] : []),
     // Where the search for the next address goes on is no trace of this one.
