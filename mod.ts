@@ -84,7 +84,16 @@ export type {
   Side,
 } from "./src/effects/kernel/op.ts";
 export type { AddressOp, NeighbourOp, RouteOp } from "./src/effects/kernel/op.ts";
-export type { LinkKind, LinkSettings, PortSettings, PortVlan, VethPeer } from "./src/effects/kernel/op.ts";
+export type {
+  LinkIdentity,
+  LinkKind,
+  LinkOver,
+  LinkParent,
+  LinkPlace,
+  LinkSettings,
+  LinkState,
+} from "./src/effects/kernel/op.ts";
+export type { IpvlanMode, MacvlanMode, PortSettings, PortVlan, VethPeer } from "./src/effects/kernel/op.ts";
 export type {
   NftCommand,
   NftElement,
@@ -103,7 +112,7 @@ export { EventStore, type EventStoreShape, LogError } from "./src/effects/log/st
 export type { Corruption, PruneLimits, Reading, Stream } from "./src/effects/log/store.ts";
 export { type CreatedLink, HostError, type HostShape, type HostView, Kernel } from "./src/effects/kernel/host.ts";
 export { NetnsError, type NetnsIdentity, type NetnsWanted } from "./src/effects/kernel/host.ts";
-export type { Address, Link, Neighbour, Route } from "./src/effects/kernel/host.ts";
+export type { Address, Link, LinkFooting, Neighbour, Route } from "./src/effects/kernel/host.ts";
 export { type Lease, LeaseError, Leases, type LeasesShape, type LeasesView } from "./src/effects/leases/leases.ts";
 export { LockError, NetworkLock, type NetworkLockShape } from "./src/effects/lock/network_lock.ts";
 export { DelegateError, type Invocation, Plugins } from "./src/engine/delegate.ts";

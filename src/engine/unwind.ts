@@ -44,7 +44,8 @@ export const unwind = (call: Call, journal: Journal) =>
     return failures;
   })).pipe(Effect.uninterruptible);
 
-const isInContainer = (op: Op): boolean => "on" in op && op.on === "container";
+const isInContainer = (op: Op): boolean =>
+  ("on" in op && op.on === "container") || (op.op === "link.return" && op.from.on === "container");
 
 const undoOne = Effect.fnUntraced(
   function* (services: Hands, call: Call, journal: Journal, entry: Entry, closed: CniFailure | null) {

@@ -1,6 +1,6 @@
 /** Ops and events as a person reads them: one line each. */
 import type { NftCommand, NftElement, NftField } from "../effects/kernel/nft.ts";
-import type { Op, Side } from "../effects/kernel/op.ts";
+import type { LinkOver, Op, Side } from "../effects/kernel/op.ts";
 import type { AttachmentEvent } from "./event.ts";
 
 const where = (side: Side): string => (side === "host" ? "on the host" : "in the container");
@@ -27,7 +27,16 @@ function element({ table, set, key, value }: NftElement): string {
 }
 
 function nftCommand(command: NftCommand): string {
-  if ("remove" in command) return `remove ${element(command)}`;
+  if ("remove" in command) {
+    switch (command.remove) {
+      case "element":
+        return `remove ${element(command)}`;
+      case "rule":
+        return `remove rule ${command.handle} of ${command.chain}, "${command.comment}"`;
+      case "chain":
+        return `remove chain ${command.chain}`;
+    }
+  }
   switch (command.add) {
     case "element":
       return `add ${element(command)}`;
@@ -42,9 +51,14 @@ function nftCommand(command: NftCommand): string {
   }
 }
 
+const over = (link: LinkOver): string => link.kind === "vlan" ? `vlan ${link.id}` : `${link.kind} (${link.mode})`;
+
+const parent = ({ parent: { on, name } }: LinkOver): string => `${name} ${where(on)}`;
+
 function link(op: Extract<Op, { op: "link.create" }>): string {
   const master = optional("in", op.master);
-  if (op.link.kind === "bridge") return `bridge ${op.name} ${where(op.on)}`;
+  if (op.link.kind === "bridge" || op.link.kind === "dummy") return `${op.link.kind} ${op.name} ${where(op.on)}`;
+  if ("parent" in op.link) return `${over(op.link)} ${op.name} ${where(op.on)}, on ${parent(op.link)}`;
   return `veth ${op.name} ${where(op.on)}${master}, its peer ${op.link.peer.name} ${where(op.link.peer.on)}`;
 }
 
@@ -65,6 +79,12 @@ export function describeOp(op: Op): string {
     case "link.set":
     case "port.set":
       return `set ${op.name} ${where(op.on)}: ${settings(op.set)}`;
+    case "link.move":
+      return `move ${op.name} ${where(op.on)} to ${op.to.name} ${where(op.to.on)}`;
+    case "link.return":
+      return `give ${op.name} ${where(op.on)} back, ${op.was.set.up ? "up" : "down"}${
+        op.was.addresses.length === 0 ? "" : `, with ${op.was.addresses.join(", ")}`
+      }`;
     case "link.delete":
       return `delete link ${op.name} ${where(op.on)}`;
     case "vlan.add":
@@ -79,9 +99,9 @@ export function describeOp(op: Op): string {
     case "route.add":
     case "route.remove": {
       const verb = op.op === "route.add" ? "add" : "remove";
-      return `${verb} route ${op.dst}${optional("via", op.gw)} dev ${op.link}${optional("table", op.table)} ${
-        where(op.on)
-      }`;
+      return `${verb} route ${op.dst}${optional("via", op.gw)} dev ${op.link}${optional("table", op.table)}${
+        optional("src", op.src)
+      } ${where(op.on)}`;
     }
     case "neighbour.add":
       return `add neighbour ${op.ip} lladdr ${op.mac} to ${op.link} ${where(op.on)}`;
@@ -93,10 +113,14 @@ export function describeOp(op: Op): string {
       return op.commands.map(nftCommand).join("; ");
     case "conntrack.flush":
       return `forget ${op.protocol} connections to port ${op.port}${optional("of", op.address)}`;
+    case "iptables.delete":
+      return `delete chain ${op.chain} with ${op.family === 4 ? "iptables" : "ip6tables"}`;
     case "lease.reserve":
       return `reserve ${op.want ?? "an address"} in ${op.pool}`;
     case "lease.release":
       return `release what ${op.owner.containerId}/${op.owner.ifName} holds in ${op.pool}`;
+    case "backup.delete":
+      return `delete what ${op.dataDir} keeps of ${op.owner.containerId}/${op.owner.ifName}`;
     case "plugin.invoke":
       return `run ${op.command} of ${op.plugin}`;
   }

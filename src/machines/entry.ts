@@ -63,6 +63,13 @@ export const owed = (stack: readonly Entry[], id: number, error: CniFailure): re
 export const residue = (stack: readonly Entry[]): readonly (Entry & { readonly undo: Op })[] =>
   stack.filter((entry): entry is Entry & { readonly undo: Op } => entry.undo !== null).toReversed();
 
+/** Ops that put a value back: of two for the same thing, the older must be the last. */
+const RESTORING: ReadonlySet<Op["op"]> = new Set(["link.set", "port.set", "sysctl.write"]);
+
+/** Whether something that is still to undo puts a value back, so that what was done before it cannot be undone yet. */
+export const owesValues = (stack: readonly Entry[]): boolean =>
+  residue(stack).some(({ undo }) => RESTORING.has(undo.op));
+
 /** Whether a change outlives the boot it was made in: leases and what other plugins did; kernel state does not. */
 export const outlivesBoot = (op: Op): boolean => op.op.startsWith("lease.") || op.op === "plugin.invoke";
 

@@ -8,7 +8,7 @@ import type { Plugin } from "../engine/plugin.ts";
 import { View } from "../engine/view.ts";
 import { VERSIONS } from "../spec/released_versions.ts";
 import { add } from "./bridge/add.ts";
-import { adopt } from "./bridge/adopt.ts";
+import { adopt, traces } from "./bridge/adopt.ts";
 import { check } from "./bridge/check.ts";
 import { BridgeConfig } from "./bridge/config.ts";
 import { planBridge } from "./bridge/plan.ts";
@@ -22,6 +22,7 @@ export const bridge: Plugin<BridgeConfig> = {
   add,
   check,
   adopt,
+  traces: (_, network) => traces(network),
   gc: (config, { raw }) => Effect.succeed(config.ipam?.type ? [{ plugin: config.ipam.type, config: raw }] : []),
   status: (config, { raw }) =>
     Effect.flatMap(View, (view) => config.ipam?.type ? view.ask(config.ipam.type, "STATUS", raw) : Effect.void),

@@ -7,5 +7,9 @@ export const PLUGIN_VERSIONS: Readonly<Record<string, readonly string[]>> = {
   "cleat": VERSIONS,
   "host-local": VERSIONS,
   "tuning": VERSIONS,
+  "macvlan": VERSIONS,
   "portmap": VERSIONS,
+  "loopback": VERSIONS,
+  "ptp": VERSIONS,
+  "static": VERSIONS,
 };

@@ -115,5 +115,11 @@ export const hostLocal: Plugin<HostLocalConfig> = {
     if (pool === null || (yield* leases.held(pool, ownerOf(key))).length === 0) return [];
     return [{ op: "lease.release", pool, owner: ownerOf(key) }];
   }),
+  traces: Effect.fnUntraced(function* (config, network) {
+    const { leases } = yield* View;
+    const pool = yield* Effect.catchTag(poolOf(config, network), "Refused", () => Effect.succeed(null));
+    const owners = pool === null ? [] : yield* leases.owners(pool);
+    return owners.map(({ containerId, ifName }) => ({ containerId, ifName: ifName === "" ? null : ifName }));
+  }),
   status,
 };

@@ -10,6 +10,7 @@ import type { View } from "../engine/view.ts";
 import { addressOf, type Cidr, formatCidr, networkOf, toCidr } from "../spec/cidr.ts";
 import type { Refused } from "../spec/failure.ts";
 import type { AttachmentKey } from "../spec/key.ts";
+import type { Sets } from "./adopt_elements.ts";
 import { applyElements, type Layout } from "./nft_elements.ts";
 import { matchAddress, matchFamily } from "./nft_exprs.ts";
 import { NAT_SKELETON, NAT_TABLE } from "./nft_tables.ts";
@@ -51,6 +52,9 @@ const masqueradeElement = (address: string): NftElement => {
     value: { verdict: "goto", chain: subnetChain("masq", subnet) },
   };
 };
+
+/** The sets that hold an attachment's elements. */
+export const MASQUERADE_SETS: Sets = { table: NAT_TABLE, isOwn: (set) => /^masq[46]$/.test(set) };
 
 /** Subnets of addresses, each once. */
 const subnetsOf = (

@@ -59,6 +59,12 @@ export const attachmentComment = (key: AttachmentKey): string => {
 export const isOurs = (element: NftElement, key: AttachmentKey): boolean =>
   element.comment === attachmentComment(key) && !element.comment.includes(CUT);
 
+/** Whose an element is, by its comment; null where that is cut or somebody else's. */
+export const attachmentOf = ({ comment = "" }: NftElement): AttachmentKey | null => {
+  const [network = "", containerId = "", ifName = "", ...others] = comment.split("/");
+  return comment.includes(CUT) || ifName === "" || others.length > 0 ? null : { network, containerId, ifName };
+};
+
 /** Whether a value is a verdict, not fields. */
 const isVerdict = (value: readonly NftField[] | NftVerdict | undefined): value is NftVerdict =>
   value !== undefined && "verdict" in value;

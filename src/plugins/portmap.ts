@@ -3,14 +3,20 @@
  * no other program. Runs after the plugin that made the interface.
  */
 import * as Effect from "effect/Effect";
-import type { KernelOp, Op } from "../effects/kernel/op.ts";
+import type { KernelOp } from "../effects/kernel/op.ts";
 import { perform } from "../engine/act.ts";
 import type { Plugin, Request } from "../engine/plugin.ts";
 import { View } from "../engine/view.ts";
 import { addressOf } from "../spec/cidr.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
 import { VERSIONS } from "../spec/released_versions.ts";
-import { applyElements, isOurs } from "./nft_elements.ts";
+import type { CniResult } from "../spec/result.ts";
+import { removeOwn, type Sets, tracesOfOwn } from "./adopt_elements.ts";
+import { batchOf } from "./adopt_look.ts";
+import { adoptHostPorts, tracesOfHostPorts } from "./adopt_portmap.ts";
+import { checkHostPorts } from "./adopt_portmap_check.ts";
+import { applyElements } from "./nft_elements.ts";
+import { NAT_TABLE } from "./nft_tables.ts";
 import { PortmapConfig, readPortmap } from "./portmap_config.ts";
 import { planElements, type Target, targetsOf } from "./portmap_elements.ts";
 
@@ -57,21 +63,22 @@ const add = Effect.fnUntraced(function* ({ key, config, prevResult }: Request<Po
   return prevResult;
 });
 
-/** What an attachment the log does not know has left in our table: elements that bear its name. */
+/** The addresses of a result, without their prefixes. */
+const addressesIn = (result: CniResult | null): readonly string[] =>
+  (result?.ips ?? []).map(({ address }) => addressOf(address));
+
+/** The maps of our table that hold host ports, and what is sent back through them. */
+const OWN: Sets = { table: NAT_TABLE, isOwn: (set) => /^(hostports|hostips|snat)[46]/.test(set) };
+
+/** What an attachment the log does not know has left: elements that bear its name, and what Go's plugin makes. */
 const adopt = Effect.fnUntraced(function* ({ key, config, prevResult }: Request<PortmapConfig>) {
-  if (prevResult === null) return [];
+  const found = [
+    ...batchOf(yield* removeOwn(key, OWN)),
+    ...(yield* adoptHostPorts(key, addressesIn(prevResult))),
+  ];
   const settings = yield* Effect.orElseSucceed(readPortmap(config), () => null);
-  if (settings === null) return [];
-  const { host } = yield* View;
-  const targets = targetsOf(key, prevResult, settings.mappings);
-  const { elements } = yield* planElements(settings, targets);
-  const found = yield* Effect.forEach(elements, (element) => host.element("host", element));
-  const commands = found.flatMap((element) =>
-    element !== null && isOurs(element, key) ? [{ remove: "element", ...element } as const] : []
-  );
-  if (commands.length === 0) return [];
-  const ops: readonly Op[] = [{ op: "nft.apply", on: "host", commands }, ...flushesOf(targets)];
-  return ops;
+  if (found.length === 0 || settings === null || prevResult === null) return found;
+  return [...found, ...flushesOf(targetsOf(key, prevResult, settings.mappings))];
 });
 
 /** Host ports for containers, served natively whatever `backend` asks for. */
@@ -81,7 +88,15 @@ export const portmap: Plugin<PortmapConfig> = {
   config: PortmapConfig,
   validate: (config) => Effect.asVoid(readPortmap(config)),
   add,
-  check: ({ key, prevResult }) =>
-    Effect.succeed(prevResult === null ? [`host ports of "${key.containerId}": ${NO_PREV_RESULT}`] : []),
+  check: Effect.fnUntraced(function* ({ key, config, prevResult, known }) {
+    if (prevResult === null) return [`host ports of "${key.containerId}": ${NO_PREV_RESULT}`];
+    if (known === true) return [];
+    const settings = yield* readPortmap(config);
+    const targets = targetsOf(key, prevResult, settings.mappings);
+    return yield* checkHostPorts(key, targets, yield* planElements(settings, targets));
+  }),
   adopt,
+  traces: Effect.fnUntraced(function* (_, network) {
+    return [...(yield* tracesOfOwn(network, OWN)), ...(yield* tracesOfHostPorts(network))];
+  }),
 };

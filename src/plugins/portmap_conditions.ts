@@ -17,6 +17,9 @@ const SUPPORTED =
   "supported are, for iptables: [!] -s|-d address[/prefix], [!] -i name[+], -m comment --comment text; " +
   "for nft: ip|ip6 saddr|daddr [==|!=] address[/prefix], [meta] iifname [==|!=] name[*], meta mark [==|!=] number";
 
+/** More words than the 128 expressions that a rule has room for could come of (NFT_RULE_MAXEXPRS, net/netfilter/nf_tables.h). */
+const MAX_TOKENS = 1_000;
+
 /** iptables' names of an option, long and short. */
 const IPTABLES_OPTIONS: Readonly<Record<string, "saddr" | "daddr" | "iifname">> = {
   "-s": "saddr",
@@ -137,6 +140,9 @@ export const translateConditions: (key: ConditionsKey, conditions: readonly stri
       ? [...conditions]
       : conditions.flatMap((text) => text.split(/\s+/).filter((token) => token !== ""));
     const reader: Reader = { key, family: key === "conditionsV4" ? 4 : 6, tokens };
+    if (tokens.length > MAX_TOKENS) {
+      return yield* refuse(reader, `${tokens.length} words, at most ${MAX_TOKENS} are read`);
+    }
     const exprs: NftExpr[] = [];
     while (tokens.length > 0) exprs.push(...(yield* syntax === "iptables" ? iptablesMatch(reader) : nftMatch(reader)));
     return exprs;

@@ -3,7 +3,11 @@ import { type AnyPlugin, anyPlugin } from "../engine/plugin.ts";
 import { bridge } from "./bridge.ts";
 import { cleat } from "./cleat.ts";
 import { hostLocal } from "./host_local.ts";
+import { loopback } from "./loopback.ts";
+import { macvlan } from "./macvlan.ts";
 import { portmap } from "./portmap.ts";
+import { ptp } from "./ptp.ts";
+import { staticIpam } from "./static.ts";
 import { tuning } from "./tuning.ts";
 
 /** All of Cleat's plugins. */
@@ -13,4 +17,8 @@ export const registry: ReadonlyMap<string, AnyPlugin> = new Map([
   [hostLocal.type, anyPlugin(hostLocal)],
   [tuning.type, anyPlugin(tuning)],
   [portmap.type, anyPlugin(portmap)],
+  [loopback.type, anyPlugin(loopback)],
+  [macvlan.type, anyPlugin(macvlan)],
+  [ptp.type, anyPlugin(ptp)],
+  [staticIpam.type, anyPlugin(staticIpam)],
 ]);

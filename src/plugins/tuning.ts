@@ -10,6 +10,7 @@ import { View } from "../engine/view.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
 import type { CniResult } from "../spec/result.ts";
 import { VERSIONS } from "../spec/released_versions.ts";
+import { checkAdopted } from "./adopt_tuning.ts";
 import { allowNewMac } from "./spoof_check.ts";
 import { backupPath, readBackup } from "./tuning_backup.ts";
 import { readTuning, type SysctlSetting, TuningConfig } from "./tuning_config.ts";
@@ -52,13 +53,18 @@ const add = Effect.fnUntraced(function* ({ key, config, args, prevResult }: Requ
   return link.mac === undefined ? prevResult : withMac(prevResult, key.ifName, link.mac);
 });
 
-/** What Go's plugin saved is put back, if the link is still there. */
+/** What Go's plugin saved is put back, if the link is still there, and then thrown away. */
 const adopt = Effect.fnUntraced(function* ({ key, config }: Request<TuningConfig>) {
   const { host, file } = yield* View;
+  const { containerId, ifName } = key;
   const text = yield* file(backupPath(config.dataDir, key));
-  const set = text === null ? {} : readBackup(text);
-  if (Object.keys(set).length === 0 || (yield* host.link("container", key.ifName)) === null) return [];
-  const ops: readonly Op[] = [{ op: "link.set", on: "container", name: key.ifName, set }];
+  if (text === null) return [];
+  const set = readBackup(text);
+  const ops: Op[] = [];
+  if (Object.keys(set).length > 0 && (yield* host.link("container", ifName)) !== null) {
+    ops.push({ op: "link.set", on: "container", name: ifName, set });
+  }
+  ops.push({ op: "backup.delete", dataDir: config.dataDir, owner: { containerId, ifName } });
   return ops;
 });
 
@@ -69,7 +75,11 @@ export const tuning: Plugin<TuningConfig> = {
   config: TuningConfig,
   validate: (config, { args, key }) => Effect.asVoid(readTuning(config, args, key.ifName)),
   add,
-  check: ({ key, prevResult }) =>
-    Effect.succeed(prevResult === null ? [`"${key.ifName}" of "${key.containerId}": ${NO_PREV_RESULT}`] : []),
+  check: (request) =>
+    request.prevResult === null
+      ? Effect.succeed([`"${request.key.ifName}" of "${request.key.containerId}": ${NO_PREV_RESULT}`])
+      : request.known === true
+      ? Effect.succeed([])
+      : checkAdopted(request),
   adopt,
 };

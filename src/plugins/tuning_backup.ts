@@ -3,10 +3,11 @@ import type { LinkSettings } from "../effects/kernel/op.ts";
 import { isJsonObject } from "../spec/json.ts";
 import type { AttachmentKey } from "../spec/key.ts";
 import { parseMac } from "../spec/mac.ts";
+import { backupFileName } from "../spec/names.ts";
 
 /** Where Go's plugin saves the old values of an attachment. */
 export const backupPath = (dataDir: string, { containerId, ifName }: AttachmentKey): string =>
-  `${dataDir}/${containerId}_${ifName}.json`;
+  `${dataDir}/${backupFileName(containerId, ifName)}`;
 
 /** The saved values as settings; empty when the text is not what Go's plugin writes. */
 export const readBackup = (text: string): LinkSettings => {

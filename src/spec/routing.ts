@@ -9,5 +9,8 @@ export const SCOPE_LINK = 253;
 /** RT_SCOPE_HOST (linux/rtnetlink.h): what is meant is in the host itself. */
 export const SCOPE_HOST = 254;
 
+/** IP6_RT_PRIO_ADDRCONF (linux/ipv6_route.h), the metric of a route that an IPv6 address brings. */
+export const IPV6_ADDRESS_METRIC = 256;
+
 /** IP6_RT_PRIO_USER (linux/ipv6_route.h), the metric of an IPv6 route that asks for none; an IPv4 route then has 0. */
 export const DEFAULT_IPV6_METRIC = 1024;

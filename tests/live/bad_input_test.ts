@@ -24,7 +24,7 @@ const good = (plugin: string, dataDir: string): JsonObject => ({
   cniVersion: "1.0.0",
   name: "net9",
   type: plugin,
-  ...(plugin === "bridge" || plugin === "host-local"
+  ...(["bridge", "host-local", "ptp", "static"].includes(plugin)
     ? { bridge: "br9", ipam: { type: "host-local", subnet: "10.9.0.0/24", dataDir } }
     : { prevResult: { cniVersion: "1.0.0", ips: [{ address: "10.9.0.2/24" }] } }),
 });
@@ -54,7 +54,7 @@ const testFaults = (name: string, plugins: readonly string[], faults: readonly F
     },
   });
 
-const ALL = ["bridge", "host-local", "tuning", "portmap"];
+const ALL = ["bridge", "host-local", "tuning", "portmap", "loopback", "ptp", "static"];
 
 testFaults(
   "[B2, B30, B33, B34, B38, B45, B49, B50, I7, J68, J70, J76] every plugin refuses faults of the environment by name",

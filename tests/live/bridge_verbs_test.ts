@@ -104,7 +104,7 @@ Deno.test({
   ...live("[B28, B35, B41, J75, J77] VERSION and the about text need neither stdin nor a valid environment"),
   async fn() {
     using lab = new Lab(bin);
-    for (const plugin of ["bridge", "host-local", "tuning", "portmap"]) {
+    for (const plugin of ["bridge", "host-local", "tuning", "portmap", "loopback", "ptp", "static"]) {
       const told = await lab.ok(plugin, { verb: "VERSION", config: "not json", env: { CNI_CONTAINERID: "../.." } });
       assert.deepEqual(told, { cniVersion: "1.1.0", supportedVersions: VERSIONS });
       const about = await lab.call(plugin, { verb: "ADD", config: "", env: { CNI_COMMAND: "" } });

@@ -95,7 +95,7 @@ Deno.test("cleat schema prints JSON Schema, and exits 2 naming the plugins when 
     assert.equal(schema.properties.type.const, "bridge");
     assert.equal(schema.properties.bridge.default, "cni0");
     assert.match(schema.properties.capabilities.description, /capability/);
-    for (const args of [["schema"], ["schema", "macvlan"]]) {
+    for (const args of [["schema"], ["schema", "carrier-pigeon"]]) {
       const refused = await cleat(folder, args);
       assert.equal(refused.code, 2);
       assert.match(refused.stderr, /bridge, cleat, host-local, tuning, portmap/);

@@ -25,6 +25,9 @@ const probes = {
   vlanFiltering: "ip link add probe1 type bridge vlan_filtering 1",
   veth: "ip link add probe2 type veth peer name probe3",
   dummy: "ip link add probe4 type dummy",
+  macvlan: "ip link add link probe2 name probe5 type macvlan",
+  vlan: "ip link add link probe2 name probe6 type vlan id 5",
+  ipvlan: "ip link add link probe3 name probe7 type ipvlan",
 } as const;
 
 /** All probes by one shell, in a namespace that is thrown away: every test file that asks pays for it. */
@@ -40,13 +43,16 @@ const probe = () => {
     vlanFiltering: works.has("vlanFiltering"),
     veth: works.has("veth"),
     dummy: works.has("dummy"),
+    macvlan: works.has("macvlan"),
+    vlan: works.has("vlan"),
+    ipvlan: works.has("ipvlan"),
   };
 };
 
 /**
  * What works here. `netns`: namespaces of a test's own (as root, or in a user namespace); `ip`, `conntrack`, `ping`:
  * the program exists; `nft`, `iptables`: the program exists and the kernel answers it; `bridge`, `vlanFiltering`,
- * `veth`, `dummy`: the kernel can make such links.
+ * `veth`, `dummy`, `macvlan`, `vlan`, `ipvlan`: the kernel can make such links.
  */
 export const can = {
   /** Root of the machine itself, not of a user namespace: for limits that only it may exceed. */

@@ -61,9 +61,10 @@ const macsIn = (steps: readonly Step[]): ReadonlySet<string> =>
   new Set(JSON.stringify(steps).match(/(?:[0-9a-f]{2}:){5}[0-9a-f]{2}/g) ?? []);
 
 const showLink = (link: Link, master: Link | null, macs: ReadonlySet<string>) => {
-  const { index: _, mac, peer, ...shown } = link;
+  const { index: _, mac, peer, over, ...shown } = link;
   return {
     ...shown,
+    ...(over === undefined ? {} : { over: inOrder({ ...over, parent: over.parent === null ? "none" : "some" }) }),
     mac: macs.has(mac) ? mac : "any",
     master: master?.name ?? null,
     peer: peer === null ? "none" : "some",

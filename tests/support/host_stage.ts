@@ -33,9 +33,13 @@ const stateOf = (host: HostShape, { on, name }: Until): string =>
 /** What ADD recorded of the container's namespace. */
 const recordedOf = ({ netns }: HostShape): NetnsWanted => netns === null ? null : { recorded: netns };
 
+/** Kinds of links that not every kernel has; the twin goes without them, too. */
+const OTHER_KINDS = ["dummy", "macvlan", "vlan", "ipvlan"] as const;
+
 /** The simulated machine. */
 export function simulatedStage(): Stage {
-  const machine = simulatedKernel({ vlanFiltering: can.vlanFiltering });
+  const missing = OTHER_KINDS.filter((kind) => !can[kind]);
+  const machine = simulatedKernel({ vlanFiltering: can.vlanFiltering, missing });
   machine.addNetns(CONTAINER);
   const scope = Effect.runSync(Scope.make());
   const open = (wanted: NetnsWanted): HostShape =>

@@ -14,7 +14,8 @@ export const NETNS = "/run/netns/recipe";
 /** Text files a recipe may see: path to content. */
 type Files = Readonly<Record<string, string>>;
 
-const isKernelOp = (op: Op): op is KernelOp => !op.op.startsWith("lease.") && op.op !== "plugin.invoke";
+const isKernelOp = (op: Op): op is KernelOp =>
+  !op.op.startsWith("lease.") && op.op !== "plugin.invoke" && op.op !== "backup.delete";
 
 const kernelOnly = (op: Op): KernelOp => {
   if (!isKernelOp(op)) throw new Error(`Cannot perform "${op.op}": recipes here only have a kernel`);
@@ -41,7 +42,7 @@ export const recipesOn = (host: HostShape, files: Files = {}) => {
   });
   const view = View.of({
     host,
-    leases: { held: noOther, holds: noOther, available: noOther },
+    leases: { held: noOther, holds: noOther, owners: noOther, available: noOther },
     ask: noOther,
     file: (path) => Effect.succeed(files[path] ?? null),
   });

@@ -68,6 +68,9 @@ const isInverse = (key: AttachmentKey, op: Op, undo: Op): boolean => {
     case "link.create":
       return undo.op === "link.delete" && undo.on === op.on && undo.name === op.name &&
         createdLinks([op]).has(linkKey(undo.on, undo.name));
+    case "link.move":
+      return undo.op === "link.return" && op.on === "host" && op.to.on === "container" && undo.on === op.on &&
+        undo.name === op.name && same(undo.from, op.to) && same(undo.link, op.link);
     case "link.set":
     case "port.set":
       return undo.op === op.op && op.on === "container" && undo.on === op.on && undo.name === op.name &&
@@ -93,7 +96,18 @@ const isInverse = (key: AttachmentKey, op: Op, undo: Op): boolean => {
     case "plugin.invoke":
       return undo.op === op.op && op.command === "ADD" && undo.command === "DEL" && undo.plugin === op.plugin &&
         same(op.config, undo.config);
+    case "link.delete":
+    case "link.return":
+    case "vlan.delete":
+    case "address.remove":
+    case "route.remove":
+    case "neighbour.remove":
+    case "iptables.delete":
+    case "lease.release":
+    case "backup.delete":
+      return false; // none of them has an undo
     default:
-      return false; // what needs no undo, and what only a later version knows
+      op satisfies never;
+      return false; // only a later version knows it
   }
 };

@@ -5,9 +5,9 @@
 import * as Effect from "effect/Effect";
 import { MAIN_TABLE } from "../../spec/routing.ts";
 import type { Lease, LeaseError, LeasesView } from "../leases/leases.ts";
-import type { HostError, HostView, Link } from "./host.ts";
+import type { HostError, HostView, Link, LinkFooting, Route } from "./host.ts";
 import type { NftElement, NftField } from "./nft.ts";
-import type { LinkSettings, Op, PortVlan, Side } from "./op.ts";
+import type { LinkOver, LinkSettings, Op, PortVlan, Side } from "./op.ts";
 import { canonicalIp, canonicalPrefix, metricOf, sameAddress, sameElementValue, sameIp, sameRoute } from "./same.ts";
 
 type Of<Name extends Op["op"]> = Extract<Op, { readonly op: Name }>;
@@ -47,6 +47,27 @@ const checkVeth = Effect.fnUntraced(function* (view: HostView, op: Of<"link.crea
   return paired ? FINE : [`${linkAt(op.on, op.name)}: expected peer ${linkAt(peer.on, peer.name)}, found another link`];
 });
 
+/** The mode of a macvlan or ipvlan, or the tag of a vlan, as it was asked for. */
+const footingData = (link: LinkOver): Pick<LinkFooting, "mode" | "id"> =>
+  link.kind === "vlan" ? { id: link.id } : { mode: link.mode };
+
+const checkParent = Effect.fnUntraced(function* (view: HostView, op: Of<"link.create">, found: Link) {
+  if (!("parent" in op.link)) return FINE;
+  const { parent } = op.link;
+  const thing = linkAt(op.on, op.name);
+  const wanted = footingData(op.link);
+  const below = yield* view.link(parent.on, parent.name);
+  if (below === null) return missing(linkAt(parent.on, parent.name));
+  const isHere = found.over?.parent === below.index && found.over.elsewhere === (parent.on !== op.on);
+  // A macvlan on a macvlan, and an ipvlan on an ipvlan, stand on what that stands on.
+  const isOn = isHere || (below.kind === found.kind && found.over?.parent === below.over?.parent);
+  return [
+    ...(isOn ? FINE : [`${thing}: expected ${linkAt(parent.on, parent.name)} as its parent, found another link`]),
+    ...(wanted.mode === undefined ? FINE : expect(thing, "mode ", wanted.mode, found.over?.mode ?? "none")),
+    ...(wanted.id === undefined ? FINE : expect(thing, "VLAN id ", `${wanted.id}`, `${found.over?.id ?? "none"}`)),
+  ];
+});
+
 /** Neither MTU nor MAC as created are checked: a plugin later in the chain may change them by `link.set`. */
 const checkCreate = Effect.fnUntraced(function* (op: Of<"link.create">, view: HostView) {
   const thing = linkAt(op.on, op.name);
@@ -57,10 +78,22 @@ const checkCreate = Effect.fnUntraced(function* (op: Of<"link.create">, view: Ho
   return [
     ...(filtering ? expect(thing, "VLAN filtering ", "on", onOff(link.vlanFiltering === true)) : FINE),
     ...(yield* checkVeth(view, op, link)),
+    ...(yield* checkParent(view, op, link)),
     ...(op.master === undefined ? FINE : yield* checkMaster(view, op.on, link, op.master)),
     ...(op.up === true ? expect(thing, "state ", "up", link.up ? "up" : "down") : FINE),
   ];
 });
+
+/** Its MAC address and its index may be others by now: a plugin later in the chain may change the one, the way there the other. */
+const checkMove = (op: Of<"link.move">, view: HostView): Looked =>
+  Effect.map(view.link(op.to.on, op.to.name), (link) => {
+    const thing = linkAt(op.to.on, op.to.name);
+    if (link === null) return missing(thing);
+    const { kind, device } = op.link;
+    return link.kind === kind && link.device === device
+      ? FINE
+      : [`${thing}: expected it to be "${op.name}", found another link`];
+  });
 
 const upDown = (up: boolean): string => up ? "up" : "down";
 
@@ -130,14 +163,20 @@ const checkAddress = (op: Of<"address.add">, view: HostView): Looked =>
       : [];
   });
 
+type Way = Pick<Route, "gw" | "metric" | "src"> & { readonly link: string };
+
+/** Which way a route leads, in one text. */
+const wayText = ({ gw, link, metric, src }: Way): string =>
+  `via ${gw ?? "no gateway"} over ${link} with metric ${metric}${src === undefined ? "" : ` from ${src}`}`;
+
 const checkRoute = (op: Of<"route.add">, view: HostView): Looked => {
   const table = op.table ?? MAIN_TABLE;
   return Effect.map(view.routes(op.on, op.dst.includes(":") ? 6 : 4, table), (routes) => {
     if (routes.some((route) => sameRoute(route, op))) return FINE;
     const dst = canonicalPrefix(op.dst);
     const others = routes.filter((route) => route.dst === dst)
-      .map(({ gw, link, metric }) => `via ${gw ?? "no gateway"} over ${link ?? "no link"} with metric ${metric}`);
-    const expected = `via ${op.gw ?? "no gateway"} over ${op.link} with metric ${metricOf(op)}`;
+      .map(({ link, ...route }) => wayText({ ...route, link: link ?? "no link" }));
+    const expected = wayText({ ...op, gw: op.gw ?? null, metric: metricOf(op) });
     return [`route to ${dst} in table ${table} ${where(op.on)}: expected ${expected}, found ${listed(others)}`];
   });
 };
@@ -214,6 +253,8 @@ export const holds = (
       return checkCreate(op, view);
     case "link.set":
       return checkSet(op, view);
+    case "link.move":
+      return checkMove(op, view);
     case "port.set":
       return checkPort(op, view);
     case "vlan.add":
@@ -231,6 +272,7 @@ export const holds = (
     case "lease.reserve":
       return checkLease(op, leases, value);
     case "link.delete":
+    case "link.return":
     case "vlan.delete":
     case "address.remove":
     case "route.remove":

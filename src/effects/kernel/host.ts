@@ -87,6 +87,26 @@ export interface Link {
   readonly vlanFiltering: boolean | null;
   /** Of a bridge port; otherwise null. */
   readonly port: Required<PortSettings> | null;
+  /** IFLA_IFALIAS; absent where there is none. */
+  readonly alias?: string;
+  /** Of hardware: bus and name of its device (IFLA_PARENT_DEV_BUS_NAME and _NAME), such as `pci/0000:00:04.0`. */
+  readonly device?: string;
+  /** Of hardware: IFLA_PERM_ADDRESS, the MAC address that was burnt in. */
+  readonly permanentMac?: string;
+  /** Of a macvlan, ipvlan or vlan; otherwise absent. */
+  readonly over?: LinkFooting;
+}
+
+/** What a link stands on, and the data of its kind. */
+export interface LinkFooting {
+  /** IFLA_LINK: the parent's index, in the parent's own namespace; null where there is none. */
+  readonly parent: number | null;
+  /** The parent is in another namespace (IFLA_LINK_NETNSID). */
+  readonly elsewhere: boolean;
+  /** Of a macvlan or ipvlan: its mode by name, or by number where the name is not known. */
+  readonly mode?: string;
+  /** Of a vlan: the id of its tag. */
+  readonly id?: number;
 }
 
 /** An address on a link. */
@@ -119,6 +139,8 @@ export interface Route {
   readonly mtu: number | null;
   /** RTAX_ADVMSS in bytes, or null where it has none of its own. */
   readonly advmss: number | null;
+  /** RTA_PREFSRC, where a program has set it; absent on routes that the kernel made for an address. */
+  readonly src?: string;
 }
 
 /** A neighbour entry. */
@@ -149,6 +171,8 @@ export interface HostView {
   readonly link: (on: Side, name: string) => Effect.Effect<Link | null, HostError>;
   /** The link with that index. */
   readonly linkByIndex: (on: Side, index: number) => Effect.Effect<Link | null, HostError>;
+  /** All links. */
+  readonly links: (on: Side) => Effect.Effect<readonly Link[], HostError>;
   /** All addresses of a link, of both families. */
   readonly addresses: (on: Side, link: string) => Effect.Effect<readonly Address[], HostError>;
   /** All unicast routes of a family, in all tables, or in `table`. */

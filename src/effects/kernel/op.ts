@@ -5,45 +5,13 @@
  * Ops are persisted in the log: their names and keys are frozen once released. Only optional keys are ever added.
  */
 import type { JsonObject } from "../../spec/json.ts";
+import type { LinkIdentity, LinkKind, LinkSettings, LinkState } from "./link_types.ts";
 import type { NftCommand } from "./nft.ts";
+
+export type * from "./link_types.ts";
 
 /** An op names a side, not a namespace: a stream has exactly one container namespace, recorded in its ADD. */
 export type Side = "host" | "container";
-
-/** The other end of a veth pair; made with the pair, in its own namespace, under its final name. */
-export interface VethPeer {
-  /** The side it is made on. */
-  readonly on: Side;
-  /** At most 15 bytes. */
-  readonly name: string;
-  /** In bytes. */
-  readonly mtu?: number;
-  /** Made up by the kernel where absent. */
-  readonly mac?: string;
-}
-
-/** What to create, with the data of its kind (IFLA_INFO_KIND and IFLA_INFO_DATA, linux/if_link.h). */
-export type LinkKind =
-  | { readonly kind: "bridge"; readonly vlanFiltering?: boolean }
-  | { readonly kind: "veth"; readonly peer: VethPeer };
-
-/** Settings of a link that one RTM_SETLINK can change; absent ones stay as they are. */
-export interface LinkSettings {
-  /** IFF_UP. */
-  readonly up?: boolean;
-  /** In bytes. */
-  readonly mtu?: number;
-  /** With colons. */
-  readonly mac?: string;
-  /** Name of the bridge it becomes a port of; null takes it out of its bridge. */
-  readonly master?: string | null;
-  /** IFF_PROMISC. */
-  readonly promisc?: boolean;
-  /** IFF_ALLMULTI. */
-  readonly allmulti?: boolean;
-  /** In packets. */
-  readonly txQueueLen?: number;
-}
 
 /** Flags of a bridge port (IFLA_BRPORT_MODE and IFLA_BRPORT_ISOLATED). */
 export interface PortSettings {
@@ -97,6 +65,10 @@ export interface RouteOp {
   readonly mtu?: number;
   /** RTAX_ADVMSS, in bytes. */
   readonly advmss?: number;
+  /** RTA_PREFSRC: the source of what the namespace itself sends that way; one of its own addresses. */
+  readonly src?: string;
+  /** Of a removal: the route is the one that the kernel made for an address (RTPROT_KERNEL), not one of a program. */
+  readonly byKernel?: boolean;
 }
 
 /** A permanent neighbour entry (NUD_PERMANENT). */
@@ -109,6 +81,14 @@ export interface NeighbourOp {
   readonly ip: string;
   /** With colons. */
   readonly mac: string;
+}
+
+/** A link of one side that is on the other for a while. */
+export interface LinkPlace {
+  /** The side it is on. */
+  readonly on: Side;
+  /** Its name there. */
+  readonly name: string;
 }
 
 /** A change of kernel state. Void after a reboot. */
@@ -125,6 +105,28 @@ export type KernelOp =
   }
   | { readonly op: "link.set"; readonly on: Side; readonly name: string; readonly set: LinkSettings }
   | { readonly op: "link.delete"; readonly on: Side; readonly name: string }
+  /** Takes a link to the other side, under a name that is free there, with this alias. It arrives down, without addresses. */
+  | {
+    readonly op: "link.move";
+    readonly on: Side;
+    readonly name: string;
+    readonly to: LinkPlace;
+    readonly link: LinkIdentity;
+    readonly alias?: string;
+  }
+  /**
+   * Gives a link back under its name `name` on the side `on`, as it was, wherever it is by now: the kernel gives hardware
+   * back by itself, under any name, when the namespace that it was taken to ends, and destroys what is virtual. EEXIST,
+   * and nothing is changed, while another link has the name.
+   */
+  | {
+    readonly op: "link.return";
+    readonly on: Side;
+    readonly name: string;
+    readonly from: LinkPlace;
+    readonly link: LinkIdentity;
+    readonly was: LinkState;
+  }
   | { readonly op: "port.set"; readonly on: Side; readonly name: string; readonly set: PortSettings }
   | { readonly op: "vlan.add"; readonly on: Side; readonly name: string; readonly vlans: readonly PortVlan[] }
   | { readonly op: "vlan.delete"; readonly on: Side; readonly name: string; readonly vlans: readonly PortVlan[] }
@@ -161,6 +163,10 @@ export type KernelOp =
     readonly from: string;
     readonly sources?: readonly string[];
   };
+
+/** The side of a veth's peer, or of the parent of a link; the link's own where it has neither. */
+export const otherSideOf = ({ on, link }: Extract<KernelOp, { readonly op: "link.create" }>): Side =>
+  link.kind === "veth" ? link.peer.on : "parent" in link ? link.parent.on : on;
 
 /** A range of addresses, in host-local's words. */
 export interface LeaseRange {

@@ -30,7 +30,8 @@ export const sameAddress = (a: string, b: string): boolean => (canonicalCidr(a) 
 export const sameRoute = (route: Route, op: RouteOp): boolean =>
   route.dst === canonicalPrefix(op.dst) &&
   (route.gw === null ? op.gw === undefined : op.gw !== undefined && sameIp(route.gw, op.gw)) &&
-  route.link === op.link && route.metric === metricOf(op) && route.table === (op.table ?? MAIN_TABLE);
+  route.link === op.link && route.metric === metricOf(op) && route.table === (op.table ?? MAIN_TABLE) &&
+  (op.src === undefined || (route.src !== undefined && sameIp(route.src, op.src)));
 
 /** One text for each value of a field; fields of different types never share one. */
 export const fieldKey = (field: NftField): string => {

@@ -12,13 +12,16 @@ import { dumpWorld } from "./simulated/dump.ts";
 import { type Hooks, simulatedHost } from "./simulated/host.ts";
 import { putIptables } from "./simulated/iptables.ts";
 import { deleteLink } from "./simulated/links.ts";
+import { fallBack } from "./simulated/links_move.ts";
 import { refuse } from "./simulated/refusal.ts";
-import { makeNetns, type SimNetns, type SimWorld } from "./simulated/state.ts";
+import { makeNetns, putLink, type SimNetns, type SimWorld } from "./simulated/state.ts";
 
 /** What a test may choose about the machine. */
 export interface SimulatedOptions {
   /** Whether bridges can filter VLANs (CONFIG_BRIDGE_VLAN_FILTERING); default true. */
   readonly vlanFiltering?: boolean;
+  /** Kinds of links that the kernel does not have, such as "ipvlan"; default none. */
+  readonly missing?: readonly string[];
   /** IPv6 addresses that somebody else in the network has: `awaitDad` finds them duplicate. */
   readonly duplicates?: readonly string[];
   /** The path of the host's own namespace, which ADD refuses; default `/proc/self/ns/net`. */
@@ -32,6 +35,8 @@ export interface SimulatedKernel {
   readonly layer: Layer.Layer<Kernel>;
   /** Makes an empty namespace at a path that is free; answers its cookie. */
   readonly addNetns: (path: string) => string;
+  /** Puts hardware into the host: a link on a device of a bus, such as `pci/0000:00:04.0`. */
+  readonly addDevice: (name: string, device: string, mac: string) => void;
   /** Removes a namespace as the last process in it ends: its links go, and the other ends of its veths. */
   readonly removeNetns: (path: string) => void;
   /** Everything, as a plain value with keys in order; equal values mean equal machines. */
@@ -57,7 +62,11 @@ interface Machine {
 }
 
 const makeWorld = (options: SimulatedOptions): SimWorld => ({
-  facts: { vlanFiltering: options.vlanFiltering ?? true, duplicates: new Set(options.duplicates) },
+  facts: {
+    vlanFiltering: options.vlanFiltering ?? true,
+    missing: new Set(options.missing),
+    duplicates: new Set(options.duplicates),
+  },
   host: makeNetns(options.hostPath ?? "/proc/self/ns/net", "1"),
   netns: new Map(),
   nextMac: 1,
@@ -112,10 +121,13 @@ const layerOf = (machine: Machine): Layer.Layer<Kernel> => {
   });
 };
 
-const removeNetns = ({ netns }: SimWorld, path: string): void => {
+const removeNetns = ({ netns, host }: SimWorld, path: string): void => {
   const gone = netns.get(path);
   if (gone === undefined) throw new Error(`Cannot remove network namespace "${path}": there is none`);
-  for (const link of [...gone.links.values()]) if (link.kind !== null && gone.links.has(link.name)) deleteLink(link);
+  for (const link of [...gone.links.values()]) {
+    if (link.device !== null) fallBack(link, host);
+    else if (link.kind !== null && gone.links.has(link.name)) deleteLink(link);
+  }
   netns.delete(path);
 };
 
@@ -154,6 +166,8 @@ export const simulatedKernel = (options: SimulatedOptions = {}): SimulatedKernel
       netns.set(path, makeNetns(path, cookie));
       return cookie;
     },
+    addDevice: (name, device, mac) =>
+      void putLink({ name, kind: null, netns: machine.world.host, mac, permanentMac: mac, device }),
     removeNetns: (path) => removeNetns(machine.world, path),
     dump: () => dumpWorld(machine.world),
     drift: (path, ...ops) => {

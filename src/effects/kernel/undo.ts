@@ -11,7 +11,7 @@ import { MAIN_TABLE } from "../../spec/routing.ts";
 import type { HostError, HostView, Link } from "./host.ts";
 import type { NftCommand } from "./nft.ts";
 import type { KernelOp, LinkSettings, Op, PortSettings, PortVlan, Side } from "./op.ts";
-import { sameAddress, sameIp, sameRoute } from "./same.ts";
+import { canonicalPrefix, sameAddress, sameIp, sameRoute } from "./same.ts";
 
 /** What an undo is decided from: the kernel as it is now, and the links this stream made (`linkKey` of each end). */
 export interface UndoContext {
@@ -34,10 +34,14 @@ export const linkKey = (on: Side, name: string): string => `${on}/${name}`;
 const isOwn = (op: Of<"link.create">): boolean =>
   op.on === "container" || (op.link.kind === "veth" && op.link.peer.on === "container");
 
-/** The links that these ops make for the attachment alone, both ends of a veth pair, as `linkKey` names them. */
+/**
+ * The links that these ops make for the attachment alone, both ends of a veth pair, and those that they bring, which lose
+ * on the way back what they were given: as `linkKey` names them.
+ */
 export const createdLinks = (ops: Iterable<Op>): Set<string> => {
   const created = new Set<string>();
   for (const op of ops) {
+    if (op.op === "link.move") created.add(linkKey(op.to.on, op.to.name));
     if (op.op !== "link.create" || !isOwn(op)) continue;
     created.add(linkKey(op.on, op.name));
     if (op.link.kind === "veth") created.add(linkKey(op.link.peer.on, op.link.peer.name));
@@ -73,6 +77,7 @@ const oldSettings = Effect.fnUntraced(function* (on: Side, link: Link, set: Link
     ...(set.promisc === undefined ? {} : { promisc: link.promisc }),
     ...(set.allmulti === undefined ? {} : { allmulti: link.allmulti }),
     ...(set.txQueueLen === undefined ? {} : { txQueueLen: link.txQueueLen }),
+    ...(set.alias === undefined ? {} : { alias: link.alias ?? "" }),
   };
   return old;
 });
@@ -112,6 +117,46 @@ const undoVlans = Effect.fnUntraced(function* (op: Of<"vlan.add">, context: Undo
   if (link === null || (link.port === null && link.kind !== "bridge")) return null;
   const vlans = missingVlans(op.vlans, yield* context.view.vlans(op.on, op.name));
   return vlans.length === 0 ? null : { op: "vlan.delete" as const, on: op.on, name: op.name, vlans };
+});
+
+/** Routes over a link that its addresses do not bring by themselves. */
+const ownRoutes = Effect.fnUntraced(function* (on: Side, name: string, addresses: readonly string[], view: HostView) {
+  const connected = new Set(addresses.map(canonicalPrefix));
+  const found = [...(yield* view.routes(on, 4)), ...(yield* view.routes(on, 6))];
+  return found.filter(({ link, dst, gw }) => link === name && !isLinkLocal(dst) && (gw !== null || !connected.has(dst)))
+    .map(({ dst, gw, metric, table, scope, mtu, advmss, src }) => ({
+      dst,
+      ...(gw === null ? {} : { gw }),
+      metric,
+      table,
+      scope,
+      ...(mtu === null ? {} : { mtu }),
+      ...(advmss === null ? {} : { advmss }),
+      ...(src === undefined ? {} : { src }),
+    }));
+});
+
+const isLinkLocal = (address: string): boolean => /^fe[89ab]/.test(address);
+
+const undoMove = Effect.fnUntraced(function* ({ on, name, to, link }: Of<"link.move">, { view }: UndoContext) {
+  const found = yield* view.link(on, name);
+  if (found === null) return null;
+  const { up, mtu, mac, promisc, allmulti, txQueueLen, alias = "" } = found;
+  const master = found.master === null ? null : yield* view.linkByIndex(on, found.master);
+  const addresses = (yield* view.addresses(on, name)).map(({ address }) => address)
+    .filter((address) => !isLinkLocal(address));
+  const set = {
+    up,
+    mtu,
+    mac,
+    promisc,
+    allmulti,
+    txQueueLen,
+    alias,
+    ...(master === null ? {} : { master: master.name }),
+  };
+  const was = { set, addresses, routes: yield* ownRoutes(on, name, addresses, view) };
+  return { op: "link.return" as const, on, name, from: to, link, was };
 });
 
 const familyOf = (ip: string): 4 | 6 => ip.includes(":") ? 6 : 4;
@@ -166,6 +211,8 @@ const undoKernel = (op: KernelOp, context: UndoContext): Undo => {
       return undoCreate(op, context);
     case "link.set":
       return undoSet(op, context);
+    case "link.move":
+      return undoMove(op, context);
     case "port.set":
       return undoPort(op, context);
     case "vlan.add":
@@ -182,6 +229,7 @@ const undoKernel = (op: KernelOp, context: UndoContext): Undo => {
       // Popped after the elements that were added later are gone: connections they steered are then looked up afresh.
       return Effect.succeed(op);
     case "link.delete":
+    case "link.return":
     case "vlan.delete":
     case "address.remove":
     case "route.remove":

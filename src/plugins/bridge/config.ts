@@ -1,7 +1,8 @@
 /** The configuration of the bridge plugin as it is written. */
 import * as Schema from "effect/Schema";
-import { DnsConfig, Flag, intOr, OptionalMac, stringOr } from "../../spec/config_schema.ts";
+import { DnsConfig, Flag, intOr, stringOr } from "../../spec/config_schema.ts";
 import { described } from "../../spec/key_descriptions.ts";
+import { WantedMac } from "../wanted_mac.ts";
 
 const optionalInt = Schema.optionalKey(Schema.Int);
 
@@ -14,10 +15,6 @@ const TrunkEntry = described(Schema.Struct({ id: optionalInt, minID: optionalInt
 
 /** What one `vlanTrunk` entry says. */
 export type TrunkEntry = typeof TrunkEntry.Type;
-
-const WantedMac = described(Schema.Struct({ mac: OptionalMac }), {
-  mac: "Ethernet address of the container's interface",
-});
 
 /**
  * Keys of the bridge plugin. `mtu` is in bytes, 0 and below for the kernel's default; `vlan` is the port's own VLAN, 0

@@ -6,7 +6,8 @@ import { type Act, perform } from "../../engine/act.ts";
 import type { EffectError } from "../../engine/plugin.ts";
 import { View } from "../../engine/view.ts";
 import { CniCode, Refused } from "../../spec/failure.ts";
-import { orAlready, preferSysctl, PRESENT } from "../ensure.ts";
+import { orAlready, PRESENT } from "../ensure.ts";
+import { ignoreRouters, quietIpv6 } from "../forwarding.ts";
 import type { BridgePlan } from "./plan.ts";
 
 /** The bridge as ADD found or made it; `pinned`: this ADD has fixed its MAC, so that no port will change it. */
@@ -30,8 +31,7 @@ export const ensureBridge: (plan: BridgePlan) => Effect.Effect<Device, EffectErr
     const link = (yield* lookUp(plan)) ?? (yield* create(plan));
     if (link === null) return yield* refuse(plan, "it was removed while it was being set up");
     if (!link.up) yield* quietIpv6(plan.bridge);
-    // A container must not be able to reroute its host by router advertisements, on a bridge of any origin.
-    yield* preferSysctl({ on: "host", key: `net/ipv6/conf/${plan.bridge}/accept_ra`, value: "0" });
+    yield* ignoreRouters(plan.bridge); // whoever made the bridge
     const pin = !link.up && plan.isGateway && plan.vlan === 0 && hasMac(link);
     const set: LinkSettings = {
       ...(link.up ? {} : { up: true }),
@@ -70,13 +70,6 @@ const create = Effect.fnUntraced(function* (plan: BridgePlan) {
   }));
   return yield* lookUp(plan);
 });
-
-/**
- * Duplicate address detection keeps IPv6 addresses of a new link unusable for 1-2 s, and a bridge forwards no IPv6 for
- * as long. What is put on these links is ours alone, so the link goes up without.
- */
-export const quietIpv6 = (link: string): Effect.Effect<void, EffectError, View | Act> =>
-  preferSysctl({ on: "host", key: `net/ipv6/conf/${link}/accept_dad`, value: "0" });
 
 const refuse = (plan: BridgePlan, why: string, details?: string) =>
   new Refused({

@@ -8,13 +8,11 @@ import { family, toCidr } from "../../spec/cidr.ts";
 import { CniCode, Refused } from "../../spec/failure.ts";
 import type { ResultIp } from "../../spec/result.ts";
 import { SCOPE_LINK } from "../../spec/routing.ts";
-import { ensureSysctl, orAlready, PRESENT } from "../ensure.ts";
+import { orAlready, PRESENT } from "../ensure.ts";
+import { ensureForwarding } from "../forwarding.ts";
 import { overlaps } from "../ipam.ts";
 import { type Device, hasMac } from "./device.ts";
 import type { BridgePlan } from "./plan.ts";
-
-/** Which file turns forwarding on, by family. */
-const FORWARDING = { 4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding" } as const;
 
 /** The gateway addresses these IPs need, with their prefixes, without repetitions, IPv4 first. */
 export function gatewayAddresses(ips: readonly ResultIp[]): readonly string[] {
@@ -43,9 +41,7 @@ export const ensureGateways: (
     const missing = wanted.filter((address) => !present.some((other) => other.address === address));
     for (const address of missing) yield* addGateway(plan, link, address, obstacles(present, wanted, address));
     if (missing.length > 0 && vlanGateway === null && !device.pinned) yield* pinMac(device.link);
-    for (const version of new Set(wanted.map(family))) {
-      yield* ensureSysctl({ on: "host", key: FORWARDING[version], value: "1" });
-    }
+    yield* ensureForwarding(wanted.map(family));
   },
 );
 

@@ -4,10 +4,12 @@ import type { PortVlan } from "../../effects/kernel/op.ts";
 import type { Request } from "../../engine/plugin.ts";
 import { checkKnownArgs } from "../../spec/args.ts";
 import { CniCode, Refused } from "../../spec/failure.ts";
-import { parseLinkMac } from "../../spec/mac.ts";
 import { checkIfName } from "../../spec/names.ts";
 import type { Dns } from "../../spec/result.ts";
 import { atLeast } from "../../spec/version.ts";
+import { mtuProblem } from "../mtu.ts";
+import { ownDns } from "../own_dns.ts";
+import { wantedMac } from "../wanted_mac.ts";
 import type { BridgeConfig } from "./config.ts";
 import { portVlans, vlanProblem } from "./vlans.ts";
 
@@ -41,10 +43,6 @@ export interface BridgePlan {
   /** Replaces what IPAM says; null to keep that. */
   readonly dns: Dns | null;
 }
-
-/** Smallest and largest MTU of a veth device in bytes (ETH_MIN_MTU, ETH_MAX_MTU: linux/if_ether.h). */
-const MIN_MTU = 68;
-const MAX_MTU = 65_535;
 
 const invalid = (msg: string, details?: string) =>
   new Refused({ code: CniCode.INVALID_NETWORK_CONFIG, msg, ...(details === undefined ? {} : { details }) });
@@ -95,41 +93,19 @@ const planOf = (config: BridgeConfig, mac: string | null): BridgePlan => {
     vlan,
     vlans: [],
     preserveDefaultVlan,
-    dns: dnsOf(config),
+    dns: ownDns(config.dns),
   };
 };
 
-/** `runtimeConfig` beats `args.cni`, which beats CNI_ARGS, where an empty text is none. */
-const wantedMac = ({ config, args }: Request<BridgeConfig>): Effect.Effect<string | null, Refused> => {
-  const configured = config.runtimeConfig?.mac ?? config.args?.cni?.mac;
-  const text = args.get("MAC") ?? "";
-  if (configured !== undefined || text === "") return Effect.succeed(configured ?? null);
-  const mac = parseLinkMac(text);
-  if (mac !== null) return Effect.succeed(mac);
-  const msg = `Cannot use CNI_ARGS "MAC": "${text}" is not a MAC address for a link, such as 02:00:00:00:00:01`;
-  return new Refused({ code: CniCode.INVALID_ENVIRONMENT, msg });
-};
-
-/** Settings that are present at all replace those of IPAM as a whole, even by empty lists. */
-const dnsOf = ({ dns }: BridgeConfig): Dns | null =>
-  dns !== undefined && (dns.nameservers ?? dns.search ?? dns.options ?? (dns.domain || undefined)) !== undefined
-    ? dns
-    : null;
-
 const nameProblem = (plan: BridgePlan): string | null => {
   const own = checkIfName(plan.bridge);
-  if (own !== null) return `Cannot use "bridge": "${plan.bridge}" is no link's name: ${own.details}`;
+  if (own !== null) return `Cannot use "bridge": "${plan.bridge}" is no link's name: ${own.details ?? "it is empty"}`;
   const gateway = plan.vlan !== 0 && plan.isGateway ? vlanGatewayName(plan) : null;
   const problem = gateway === null ? null : checkIfName(gateway);
   return problem === null
     ? null
     : `Cannot use "bridge" with "vlan": the gateway's link would be "${gateway}", but ${problem.details}`;
 };
-
-const mtuProblem = (mtu: number): string | null =>
-  mtu <= 0 || (mtu >= MIN_MTU && mtu <= MAX_MTU)
-    ? null
-    : `Cannot use "mtu": ${mtu} is not between ${MIN_MTU} and ${MAX_MTU}, nor 0 for the kernel's default`;
 
 const contradiction = (plan: BridgePlan): string | null => {
   if (plan.hairpin && plan.promisc) {

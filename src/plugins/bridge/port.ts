@@ -5,8 +5,8 @@ import type { PortSettings, PortVlan } from "../../effects/kernel/op.ts";
 import { type Act, perform } from "../../engine/act.ts";
 import type { EffectError } from "../../engine/plugin.ts";
 import { View } from "../../engine/view.ts";
-import { CniCode, Refused } from "../../spec/failure.ts";
-import { PRESENT } from "../ensure.ts";
+import type { Refused } from "../../spec/failure.ts";
+import { createVeth } from "../veth.ts";
 import type { BridgePlan } from "./plan.ts";
 import { surplusVlans } from "./vlans.ts";
 
@@ -20,43 +20,19 @@ export const createPair: (
   ifName: string,
 ) => Effect.Effect<CreatedLink, EffectError | Refused, View | Act> = Effect.fnUntraced(
   function* (plan, hostVeth, ifName) {
-    const mtu = plan.mtu === undefined ? {} : { mtu: plan.mtu };
-    const created = yield* Effect.catchTag(
-      perform({
-        op: "link.create",
-        on: "host",
-        name: hostVeth,
-        link: {
-          kind: "veth",
-          peer: { on: "container", name: ifName, ...mtu, ...(plan.mac === undefined ? {} : { mac: plan.mac }) },
-        },
-        ...mtu,
-        master: plan.bridge,
-        up: true,
-      }),
-      "HostError",
-      (error) => PRESENT.has(error.errno) ? nameTaken(hostVeth, ifName) : Effect.fail(error),
-    );
+    const { mtu, mac, bridge } = plan;
+    const created = yield* createVeth({
+      hostVeth,
+      ifName,
+      ...(mtu === undefined ? {} : { mtu }),
+      ...(mac === undefined ? {} : { mac }),
+      host: { master: bridge, up: true },
+    });
     yield* setFlags(hostVeth, plan);
     yield* setVlans(hostVeth, plan.vlans, plan.preserveDefaultVlan);
     return created;
   },
 );
-
-/** The kernel has one errno for both ends. */
-const nameTaken = Effect.fnUntraced(function* (hostVeth: string, ifName: string) {
-  const view = yield* View;
-  const inside = yield* view.host.link("container", ifName);
-  return yield* new Refused({
-    code: CniCode.RESOURCE_TAKEN,
-    msg: inside === null
-      ? `Cannot create "${hostVeth}" on the host: there is a link of that name, left by an earlier attachment`
-      : `Cannot create "${ifName}" in the container: there is a link of that name, of kind "${
-        inside.kind ?? "device"
-      }"`,
-    details: "run DEL for this attachment first",
-  });
-});
 
 /** A new port has both off. */
 const setFlags = Effect.fnUntraced(function* (name: string, { hairpin, isolated }: BridgePlan) {

@@ -5,9 +5,10 @@ import { type Act, perform } from "../../engine/act.ts";
 import type { EffectError } from "../../engine/plugin.ts";
 import { View } from "../../engine/view.ts";
 import { CniCode, Refused } from "../../spec/failure.ts";
-import { orAlready, preferSysctl, PRESENT } from "../ensure.ts";
+import { orAlready, PRESENT } from "../ensure.ts";
+import { ignoreRouters, quietIpv6 } from "../forwarding.ts";
 import { portNameOf } from "../names.ts";
-import { type Device, quietIpv6 } from "./device.ts";
+import type { Device } from "./device.ts";
 import { type BridgePlan, vlanGatewayName } from "./plan.ts";
 import { setVlans } from "./port.ts";
 import { portVlans } from "./vlans.ts";
@@ -56,6 +57,6 @@ const complete = Effect.fnUntraced(function* (plan: BridgePlan, gateway: Link, b
     yield* orAlready(ABSENT)(setVlans(port.name, portVlans(plan.vlan, []), plan.preserveDefaultVlan));
   }
   yield* quietIpv6(gateway.name);
-  yield* preferSysctl({ on: "host", key: `net/ipv6/conf/${gateway.name}/accept_ra`, value: "0" });
+  yield* ignoreRouters(gateway.name);
   yield* perform({ op: "link.set", on: "host", name: gateway.name, set: { up: true } });
 });

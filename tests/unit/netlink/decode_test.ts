@@ -151,3 +151,52 @@ for (const [name, decode] of Object.entries(DECODERS)) {
     }
   });
 }
+
+/** A link of this kind on link 7, with the kind's data, as the kernel describes it; words are little endian. */
+const linkOver = (info: string, more = ""): Uint8Array =>
+  Uint8Array.fromHex(
+    "00000100 02000000 02100000 00000000 09000300 65746830 00000000 08000500 07000000".replaceAll(" ", "") +
+      more.replaceAll(" ", "") + info.replaceAll(" ", ""),
+  );
+
+const NETNSID = "08002500 00000000";
+
+for (
+  const [name, info, more, kind, over] of [
+    [
+      "a vlan",
+      "30001200 09000100 766c616e 00000000 20000200 06000500 81000000 06000100 d2040000 0c000200 01000000 ffffffff",
+      NETNSID,
+      "vlan",
+      { parent: 7, elsewhere: true, id: 1234 },
+    ],
+    [
+      "an ipvlan in mode l3s",
+      "24001200 0b000100 6970766c 616e0000 14000200 06000100 02000000 06000200 00000000",
+      "",
+      "ipvlan",
+      { parent: 7, elsewhere: false, mode: "l3s" },
+    ],
+    [
+      "a macvlan in mode vepa",
+      "1c001200 0c000100 6d616376 6c616e00 0c000200 08000100 02000000",
+      NETNSID,
+      "macvlan",
+      { parent: 7, elsewhere: true, mode: "vepa" },
+    ],
+    [
+      "a macvlan in a mode without a name",
+      "1c001200 0c000100 6d616376 6c616e00 0c000200 08000100 10000000",
+      "",
+      "macvlan",
+      { parent: 7, elsewhere: false, mode: "16" },
+    ],
+    ["a vlan that says nothing of itself", "0c001200 08000100 766c616e", "", "vlan", { parent: 7, elsewhere: false }],
+    ["a dummy", "10001200 0a000100 64756d6d 79000000", "", "dummy", undefined],
+  ] as const
+) {
+  Deno.test(`${name} is read with what it stands on and the data of its kind`, () => {
+    const link = decodeLink(linkOver(info, more));
+    assert.deepEqual([link?.kind, link?.over], [kind, over]);
+  });
+}

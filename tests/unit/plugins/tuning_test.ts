@@ -259,7 +259,7 @@ Deno.test("[plugins 10.2] a new MAC is allowed by the spoof check of this attach
   assert.deepEqual(machine.dump(), before);
 });
 
-Deno.test("[tuning 4.6] without a log DEL restores what Go's plugin saved", async () => {
+Deno.test("[tuning 4.6] without a log DEL restores what Go's plugin saved, and throws it away", async () => {
   const path = "/run/cni/tuning/c1_eth0.json";
   const saved = JSON.stringify({ mac: OLD, promisc: false, mtu: 1500, allmulti: false, txQLen: 1000 }, null, 1);
   const adopt = (files: Readonly<Record<string, string>>, withLink = true) => {
@@ -267,8 +267,10 @@ Deno.test("[tuning 4.6] without a log DEL restores what Go's plugin saved", asyn
     return machine.run(tuning.adopt?.(request({})) ?? Effect.succeed([]));
   };
   const set = { mac: OLD, promisc: false, mtu: 1500, allmulti: false, txQueueLen: 1000 };
-  assert.deepEqual(await adopt({ [path]: saved }), [{ op: "link.set", on: "container", name: "eth0", set }]);
-  assert.deepEqual(await adopt({ [path]: saved }, false), []);
-  for (const text of ["", "[]", "{}", '{"mac": 7}']) assert.deepEqual(await adopt({ [path]: text }), []);
+  const thrown = { op: "backup.delete", dataDir: "/run/cni/tuning", owner: { containerId: "c1", ifName: "eth0" } };
+  const put = { op: "link.set", on: "container", name: "eth0", set };
+  assert.deepEqual(await adopt({ [path]: saved }), [put, thrown]);
+  assert.deepEqual(await adopt({ [path]: saved }, false), [thrown], "the link is gone");
+  for (const text of ["", "[]", "{}", '{"mac": 7}']) assert.deepEqual(await adopt({ [path]: text }), [thrown], text);
   assert.deepEqual(await adopt({}), []);
 });

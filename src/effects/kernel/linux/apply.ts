@@ -1,6 +1,6 @@
 /** Carries out ops. */
 import type { CreatedLink } from "../host.ts";
-import type { KernelOp, Side } from "../op.ts";
+import { type KernelOp, otherSideOf, type Side } from "../op.ts";
 import { flushConntrack } from "./conntrack.ts";
 import { deleteIptables } from "./iptables.ts";
 import { NetlinkFailure } from "./netlink/error.ts";
@@ -8,6 +8,7 @@ import type { OpenNetns } from "./netns.ts";
 import { applyNft } from "./nftables/apply.ts";
 import { addAddress, removeAddress } from "./rtnetlink/address.ts";
 import { createLink, deleteLink, setLink } from "./rtnetlink/link.ts";
+import { moveLink, returnLink } from "./rtnetlink/link_move.ts";
 import { addNeighbour, removeNeighbour } from "./rtnetlink/neighbour.ts";
 import { setPort } from "./rtnetlink/port.ts";
 import { addRoute, removeRoute } from "./rtnetlink/route.ts";
@@ -25,7 +26,7 @@ export function sideOf(sides: Sides, on: Side): OpenNetns {
 }
 
 /** The ops that change addresses, routes, neighbours, VLANs and links through a socket alone. */
-function applyRoute({ route }: OpenNetns, op: Exclude<KernelOp, { op: "link.create" }>): void {
+function applyRoute({ route }: OpenNetns, op: KernelOp): void {
   switch (op.op) {
     case "link.set":
       return setLink(route, op.name, op.set);
@@ -57,7 +58,13 @@ export function applyOp(sides: Sides, op: KernelOp): CreatedLink | undefined {
   const netns = sideOf(sides, op.on);
   switch (op.op) {
     case "link.create":
-      return createLink(op, netns, op.link.kind === "veth" ? sideOf(sides, op.link.peer.on) : netns);
+      return createLink(op, netns, sideOf(sides, otherSideOf(op)));
+    case "link.move":
+      moveLink(op, netns, sideOf(sides, op.to.on));
+      return undefined;
+    case "link.return":
+      returnLink(op, netns, sides[op.from.on]);
+      return undefined;
     case "sysctl.write":
       writeSysctl(netns, op.key, op.value);
       return undefined;

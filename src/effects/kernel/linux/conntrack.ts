@@ -24,11 +24,18 @@ const CT_GET = 0x101;
 const CT_DELETE = 0x102;
 
 /** enum ctattr_type, ctattr_tuple, ctattr_ip, ctattr_l4proto and ctattr_filter of the same header. */
-const CTA = { TUPLE_ORIG: 1, ID: 12, FILTER: 25 } as const;
+const CTA = { TUPLE_ORIG: 1, TUPLE_REPLY: 2, ID: 12, FILTER: 25 } as const;
 const TUPLE = { IP: 1, PROTO: 2 } as const;
 const IP_DST = { 4: 2, 6: 4 } as const;
 const PROTO = { NUM: 1, DST_PORT: 3 } as const;
-const FILTER_ORIG_FLAGS = 1;
+const FILTER_FLAGS = { TUPLE_ORIG: 1, TUPLE_REPLY: 2 } as const;
+
+/**
+ * The direction in which packets go to the port. Usually the first packet went there; but an answer that was under way when
+ * the entry was forgotten has made a new one, whose first packet came from the port. Packets to the port are replies then,
+ * and would never be looked up again.
+ */
+type Direction = "TUPLE_ORIG" | "TUPLE_REPLY";
 
 /** CTA_FILTER_F_*: which fields of the tuple count (net/netfilter/nf_conntrack_netlink.c). */
 const FILTER_FLAG = { IP_DST: 2, PROTO_NUM: 8, PROTO_DST_PORT: 32 } as const;
@@ -45,11 +52,11 @@ const header = (op: ConntrackFlush): Writer => nfgenmsg(afOf(op.family));
  */
 const canFilter = (op: ConntrackFlush): boolean => op.family === 4 || op.address === undefined;
 
-/** Writes what must match in the original direction: protocol, port, and the address if the kernel can filter by it. */
-function writeFilter(writer: Writer, op: ConntrackFlush): Writer {
+/** Writes what must match in one direction: protocol, port, and the address if the kernel can filter by it. */
+function writeFilter(writer: Writer, op: ConntrackFlush, direction: Direction): Writer {
   const { family, protocol, port, address } = op;
   let flags = FILTER_FLAG.PROTO_NUM | FILTER_FLAG.PROTO_DST_PORT;
-  writer.nested(CTA.TUPLE_ORIG, () => {
+  writer.nested(CTA[direction], () => {
     writer.nested(TUPLE.IP, () => {
       if (address === undefined || !canFilter(op)) return;
       flags |= FILTER_FLAG.IP_DST;
@@ -60,7 +67,7 @@ function writeFilter(writer: Writer, op: ConntrackFlush): Writer {
       () => writer.attributeU8(PROTO.NUM, IPPROTO[protocol]).attributeBe16(PROTO.DST_PORT, port),
     );
   });
-  return writer.nested(CTA.FILTER, () => writer.attributeU32(FILTER_ORIG_FLAGS, flags));
+  return writer.nested(CTA.FILTER, () => writer.attributeU32(FILTER_FLAGS[direction], flags));
 }
 
 const sameBytes = (a: Uint8Array, b: Uint8Array | null): boolean =>
@@ -74,19 +81,19 @@ function matches(tuple: Attributes, op: ConntrackFlush): boolean {
 }
 
 /** The delete of one listed connection, or null when it is not to be forgotten, or is not fully named. */
-function deleteOne({ body }: NetlinkMessage, op: ConntrackFlush): NetlinkRequest | null {
+function deleteOne({ body }: NetlinkMessage, op: ConntrackFlush, direction: Direction): NetlinkRequest | null {
   const entry = new Attributes(body.subarray(NFGENMSG));
   const tuple = entry.bytes(CTA.TUPLE_ORIG);
   const id = entry.bytes(CTA.ID);
-  if (tuple === null || id === null || !matches(new Attributes(tuple), op)) return null;
+  if (tuple === null || id === null || !matches(entry.nested(CTA[direction]), op)) return null;
   const writer = header(op).nested(CTA.TUPLE_ORIG, (nested) => nested.bytes(tuple)).attributeBytes(CTA.ID, id);
   return { type: CT_DELETE, body: writer.finish() };
 }
 
 /** The connections of the family, only the matching ones where the kernel can filter. */
-function list(socket: ConntrackSocket, op: ConntrackFlush): readonly NetlinkMessage[] {
+function list(socket: ConntrackSocket, op: ConntrackFlush, direction: Direction): readonly NetlinkMessage[] {
   try {
-    return socket.dump({ type: CT_GET, body: writeFilter(header(op), op).finish() });
+    return socket.dump({ type: CT_GET, body: writeFilter(header(op), op, direction).finish() });
   } catch (error) {
     if (!(error instanceof NetlinkFailure) || !NO_FILTER.has(error.errno)) throw error;
     return socket.dump({ type: CT_GET, body: header(op).finish() });
@@ -94,9 +101,9 @@ function list(socket: ConntrackSocket, op: ConntrackFlush): readonly NetlinkMess
 }
 
 /** Where one delete with a filter will not do: one delete each, by tuple and id. */
-function deleteEach(socket: ConntrackSocket, op: ConntrackFlush): void {
-  for (const entry of list(socket, op)) {
-    const request = deleteOne(entry, op);
+function deleteEach(socket: ConntrackSocket, op: ConntrackFlush, direction: Direction): void {
+  for (const entry of list(socket, op, direction)) {
+    const request = deleteOne(entry, op, direction);
     if (request === null) continue;
     try {
       socket.request(request);
@@ -107,8 +114,19 @@ function deleteEach(socket: ConntrackSocket, op: ConntrackFlush): void {
   }
 }
 
+/** Forgets the connections whose packets go to the port in that direction. */
+function flushDirection(socket: ConntrackSocket, op: ConntrackFlush, direction: Direction): void {
+  if (!canFilter(op)) return deleteEach(socket, op, direction);
+  try {
+    socket.request({ type: CT_DELETE, body: writeFilter(header(op), op, direction).finish() });
+  } catch (error) {
+    if (!(error instanceof NetlinkFailure) || !NO_FILTER.has(error.errno)) throw error;
+    deleteEach(socket, op, direction);
+  }
+}
+
 /**
- * Forgets the connections whose first packet went to `op.port`, and to `op.address` where one is given. None at all is
+ * Forgets the connections with packets to `op.port`, and to `op.address` where one is given. None at all is
  * fine. Throws `NetlinkFailure` (EPERM: no privilege), and, with nothing sent, `RangeError` or `TypeError` for a port or
  * an address that cannot be one.
  */
@@ -119,11 +137,6 @@ export function flushConntrack(socket: ConntrackSocket, op: ConntrackFlush): voi
   if (op.address !== undefined && ipBytes(op.address).length !== (op.family === 4 ? 4 : 16)) {
     throw new RangeError(`Cannot forget connections to "${op.address}": it is no IPv${op.family} address`);
   }
-  if (!canFilter(op)) return deleteEach(socket, op);
-  try {
-    socket.request({ type: CT_DELETE, body: writeFilter(header(op), op).finish() });
-  } catch (error) {
-    if (!(error instanceof NetlinkFailure) || !NO_FILTER.has(error.errno)) throw error;
-    deleteEach(socket, op);
-  }
+  flushDirection(socket, op, "TUPLE_ORIG");
+  flushDirection(socket, op, "TUPLE_REPLY");
 }

@@ -11,7 +11,7 @@ import { readElement } from "./nftables/element.ts";
 import { chainsOf, elementsOf, rulesOf } from "./nftables/list.ts";
 import { addressesOf } from "./rtnetlink/address.ts";
 import { RTNLGRP, untilSettled } from "./rtnetlink/events.ts";
-import { linkByIndex, linkByName } from "./rtnetlink/link_look.ts";
+import { allLinks, linkByIndex, linkByName } from "./rtnetlink/link_look.ts";
 import { neighboursOf } from "./rtnetlink/neighbour.ts";
 import { linkTowards, routesOf } from "./rtnetlink/route.ts";
 import { vlansOf } from "./rtnetlink/vlan.ts";
@@ -75,6 +75,7 @@ export function linuxHost(sides: Sides, netns: NetnsIdentity | null): HostShape 
     netns,
     link: (on, name) => look(on, "link", name, null, ({ route }) => linkByName(route, name)),
     linkByIndex: (on, index) => look(on, "link", `#${index}`, null, ({ route }) => linkByIndex(route, index)),
+    links: (on) => look(on, "links", "all", [], ({ route }) => allLinks(route)),
     addresses: (on, link) => look(on, "addresses", link, [], ({ route }) => addressesOf(route, link)),
     routes: (on, family, table) =>
       look(on, "routes", `IPv${family}`, [], ({ route }) => routesOf(route, family, table)),

@@ -26,6 +26,9 @@ function fileAt(path: string): string | null {
   }
 }
 
+/** The mount is gone: there is no file, or just the plain file that was mounted on, or links that lead nowhere. */
+const isGone = ({ reason, detail = "" }: NetnsError): boolean => reason !== "unreadable" || detail.endsWith("ELOOP");
+
 /**
  * Opening a namespace costs more than a request, and all commands of a chain work on the same two. The container's is
  * closed by its last user. The host's stays open as long as the shelf: closing a netfilter socket waits until the kernel
@@ -90,10 +93,7 @@ export class Shelf {
     try {
       netns = this.#take(path);
     } catch (error) {
-      // The mount is gone: there is no file, or just the plain file that was mounted on.
-      if (error instanceof NetnsError && (error.reason === "missing" || error.reason === "not a namespace")) {
-        return null;
-      }
+      if (error instanceof NetnsError && isGone(error)) return null;
       throw error;
     }
     if (netns.identity.cookie === cookie) return netns;

@@ -5,6 +5,7 @@ import { connect, disconnect, isSecondary, sameNetwork } from "./connected.ts";
 import { insert6, newAddress6 } from "./ipv6.ts";
 import { hasIpv6, ipv6Disabled, promotesSecondaries } from "./ipv6_state.ts";
 import { refuse } from "./refusal.ts";
+import { forgetSource } from "./routes.ts";
 import type { SimAddress, SimLink } from "./state.ts";
 
 type Of<Name extends KernelOp["op"]> = Extract<KernelOp, { readonly op: Name }>;
@@ -72,4 +73,5 @@ export const removeAddress = (link: SimLink, op: Of<"address.remove">): void => 
     link.netns.routes = link.netns.routes.filter((route) => route.link !== link || route.family !== 4);
   }
   disconnect(link, address);
+  for (const { ip } of going) forgetSource(link.netns, ip);
 };

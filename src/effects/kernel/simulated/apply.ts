@@ -10,6 +10,8 @@ import { settle } from "./ipv6.ts";
 import { hasIpv6, ipv6Disabled } from "./ipv6_state.ts";
 import { setLink, setPort } from "./link_set.ts";
 import { createLink, deleteLink, type SideOf } from "./links.ts";
+import { moveLink, returnLink } from "./links_move.ts";
+import { followParents } from "./links_over.ts";
 import { applyNft } from "./nft.ts";
 import { refuse } from "./refusal.ts";
 import { addRoute, removeRoute } from "./routes.ts";
@@ -88,6 +90,10 @@ const run = (world: SimWorld, sideOf: SideOf, op: KernelOp): CreatedLink | undef
     case "conntrack.flush":
       // No packet ever passes here, so there is no connection to forget.
       return undefined;
+    case "link.move":
+      return void moveLink(linkOf(netns, op.name), op, sideOf(op.to.on));
+    case "link.return":
+      return void returnLink(op, netns, sideOf);
     case "link.set":
     case "link.delete":
     case "port.set":
@@ -107,6 +113,7 @@ export const applyOp = (world: SimWorld, sideOf: SideOf, op: KernelOp): CreatedL
   try {
     return run(world, sideOf, op);
   } finally {
+    followParents(world);
     settle(world);
   }
 };

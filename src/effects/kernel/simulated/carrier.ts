@@ -1,28 +1,34 @@
 /** Operational states (RFC 2863) of links that depend on each other. */
 import { portsOf, type SimLink } from "./state.ts";
 
+/** A link over another has carrier when that has, which a dummy always says (netif_stacked_transfer_operstate). */
+const parentHasCarrier = (parent: SimLink): boolean => parent.kind === "dummy" || (parent.up && hasCarrier(parent));
+
 /** Whether the link can pass packets: it is up, and so is what lies behind it. */
 const hasCarrier = (link: SimLink): boolean => {
   if (link.kind === "veth") return link.peer?.up === true;
+  if (link.over !== null) return parentHasCarrier(link.over.parent);
   if (link.kind === "bridge") return !link.portsCounted || portsOf(link).some((port) => port.up && hasCarrier(port));
   return true;
 };
 
 /**
- * Why a veth has no carrier. The kernel looks for the link below by the peer's index, but in the veth's own namespace, where
- * a stranger may have it or nobody (default_operstate, net/core/link_watch.c).
+ * Why a link has no carrier. The kernel looks for the link below by its index, but in the link's own namespace, where a
+ * stranger may have it or nobody (default_operstate, net/core/link_watch.c).
  */
 const withoutCarrier = (link: SimLink): string => {
-  const below = link.kind === "veth" && link.peer !== null && link.peer.index !== link.index
-    ? [...link.netns.links.values()].find(({ index }) => index === link.peer?.index)
-    : undefined;
+  const lower = (link.peer ?? link.over?.parent)?.index ?? link.index;
+  const below = lower === link.index ? undefined : [...link.netns.links.values()].find(({ index }) => index === lower);
   return below === undefined || (hasCarrier(below) && (below.kind !== "veth" || below.up)) ? "down" : "lowerlayerdown";
 };
 
 /** What RTM_NEWLINK says in IFLA_OPERSTATE. */
 export const operStateOf = (link: SimLink): string => {
   if (!link.up) return "down";
-  if (link.kind === null || (link.kind === "bridge" && !link.portsCounted)) return "unknown";
+  if (
+    (link.kind === null && link.device === null) || link.kind === "dummy" ||
+    (link.kind === "bridge" && !link.portsCounted)
+  ) return "unknown";
   return hasCarrier(link) ? "up" : withoutCarrier(link);
 };
 

@@ -1,10 +1,7 @@
 /** Routes that addresses bring along. */
-import { MAIN_TABLE, SCOPE_LINK } from "../../../spec/routing.ts";
+import { IPV6_ADDRESS_METRIC, MAIN_TABLE, SCOPE_LINK } from "../../../spec/routing.ts";
 import { canonicalPrefix } from "../same.ts";
 import type { SimAddress, SimLink } from "./state.ts";
-
-/** IP6_RT_PRIO_ADDRCONF (linux/ipv6_route.h), the metric of a route that an IPv6 address brings. */
-const IP6_ADDRESS_METRIC = 256;
 
 const networkOf = ({ ip, prefix }: SimAddress): string => canonicalPrefix(`${ip}/${prefix}`);
 
@@ -28,7 +25,7 @@ export const connect = (link: SimLink, address: SimAddress): void => {
   const dst = networkOf(address);
   const { routes } = link.netns;
   if (routes.some((route) => route.connected && route.link === link && route.dst === dst)) return;
-  const [metric, scope] = address.family === 6 ? [IP6_ADDRESS_METRIC, 0] : [0, SCOPE_LINK];
+  const [metric, scope] = address.family === 6 ? [IPV6_ADDRESS_METRIC, 0] : [0, SCOPE_LINK];
   routes.push({
     family: address.family,
     dst,
@@ -39,6 +36,7 @@ export const connect = (link: SimLink, address: SimAddress): void => {
     table: MAIN_TABLE,
     mtu: null,
     advmss: null,
+    src: null,
     connected: true,
   });
 };

@@ -19,9 +19,9 @@ const sorted = (values: readonly Json[]): readonly Json[] =>
   values.map((value) => [JSON.stringify(value), value] as const).toSorted(([a], [b]) => a < b ? -1 : 1)
     .map(([, value]) => value);
 
-/** The other end of a veth by where it is: indexes and order of making are no part of a dump. */
-const peerName = (link: SimLink): string | null =>
-  link.peer === null ? null : `${link.peer.netns === link.netns ? "" : `${link.peer.netns.path} `}${link.peer.name}`;
+/** Another link by where it is: indexes and order of making are no part of a dump. */
+const otherName = (link: SimLink, other: SimLink | null | undefined): string | null =>
+  other ? `${other.netns === link.netns ? "" : `${other.netns.path} `}${other.name}` : null;
 
 const dumpLink = (world: SimWorld, link: SimLink): Json =>
   plain({
@@ -31,7 +31,8 @@ const dumpLink = (world: SimWorld, link: SimLink): Json =>
     index: undefined,
     promiscuity: undefined,
     master: link.master?.name ?? null,
-    peer: peerName(link),
+    peer: otherName(link, link.peer),
+    over: link.over === null ? undefined : { ...link.over, parent: otherName(link, link.over.parent) },
     vlans: listVlans(world, link),
     // Whether detection of duplicates has ended is a matter of time, not of who changed what.
     addresses: sorted(link.addresses.map((address) => plain({ ...showAddress(address), tentative: undefined }))),

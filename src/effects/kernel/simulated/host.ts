@@ -79,6 +79,7 @@ const views = (world: SimWorld, container: SimNetns | null, look: Look): HostVie
     link: (on, name) => ofLink(on, name, null, showLink),
     linkByIndex: (on, index) =>
       look(on, null, ({ links }) => shown([...links.values()].find((link) => link.index === index))),
+    links: (on) => look(on, [], ({ links }) => [...links.values()].map(showLink)),
     addresses: (on, name) => ofLink(on, name, [], ({ addresses }) => addresses.map(showAddress)),
     routes: (on, family, table) =>
       look(

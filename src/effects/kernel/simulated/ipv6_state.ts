@@ -18,9 +18,13 @@ const highest = (link: SimLink, leaf: string, ofAll: number, ofLink: number): nu
   return Math.max(all === undefined ? ofAll : Number(all), own === undefined ? ofLink : Number(own));
 };
 
+/** IFF_NOARP: it has no neighbours to ask. */
+const hasNoArp = ({ kind, over }: SimLink): boolean =>
+  kind === "dummy" || (kind === "ipvlan" && over?.mode !== undefined && over.mode !== "l2");
+
 /** Whether a new address is first checked for duplicates (addrconf_dad_begin, net/ipv6/addrconf.c). */
 export const detectsDuplicates = (link: SimLink): boolean =>
-  link.name !== "lo" && highest(link, "ipv6/conf/accept_dad", 0, 1) >= 1;
+  link.name !== "lo" && !hasNoArp(link) && highest(link, "ipv6/conf/accept_dad", 0, 1) >= 1;
 
 /** Whether addresses that somebody added survive the link going down. */
 export const keepsAddresses = (link: SimLink): boolean => highest(link, "ipv6/conf/keep_addr_on_down", 0, 0) > 0;

@@ -14,9 +14,16 @@ const MAX_MTU = 65_535;
 
 /** EINVAL when no Ethernet device can have this MTU; lo takes any. */
 export const checkMtu = (mtu: number, kind: SimLink["kind"]): void => {
-  if (kind === null) return;
+  if (kind === null || kind === "dummy") return;
   if (mtu < MIN_MTU) refuse("EINVAL", "mtu less than device minimum");
   if (mtu > MAX_MTU) refuse("EINVAL", "mtu greater than device maximum");
+};
+
+/** No more than the parent's: EINVAL of a macvlan, ERANGE of a vlan. */
+const checkMtuOver = ({ kind, over }: SimLink, mtu: number): void => {
+  if (over === null || mtu <= over.parent.mtu) return;
+  if (kind === "macvlan") refuse("EINVAL");
+  if (kind === "vlan") refuse("ERANGE");
 };
 
 /** The canonical MAC; EADDRNOTAVAIL for multicast addresses and zeros. */
@@ -83,7 +90,7 @@ export const applyMaster = (link: SimLink, master: SimLink | null): void => {
 
 const wake = (link: SimLink): void => {
   link.up = true;
-  if (link.name === "lo" && !link.addresses.some(({ family }) => family === 4)) {
+  if (link.name === "lo" && !link.addresses.some(({ ip, prefix }) => ip === "127.0.0.1" && prefix === 8)) {
     const loopback = {
       family: 4,
       ip: "127.0.0.1",
@@ -146,6 +153,7 @@ export const setLink = (link: SimLink, set: LinkSettings): void => {
   if (set.mac !== undefined) chooseMac(link, checkMac(set.mac));
   if (set.mtu !== undefined) {
     checkMtu(set.mtu, link.kind);
+    checkMtuOver(link, set.mtu);
     link.mtuChosen = true;
     applyMtu(link, set.mtu);
   }
@@ -154,6 +162,7 @@ export const setLink = (link: SimLink, set: LinkSettings): void => {
   if (set.up !== undefined) applyUp(link, set.up);
   if (set.master !== undefined) changeMaster(link, master);
   if (set.txQueueLen !== undefined) link.txQueueLen = set.txQueueLen;
+  if (set.alias !== undefined) link.alias = set.alias;
 };
 
 /** Sets flags of a bridge port; EOPNOTSUPP for a link that is none. */

@@ -1,9 +1,10 @@
 /** Making and deleting links. */
 import { MAX_IF_NAME_BYTES } from "../../../spec/names.ts";
 import type { CreatedLink } from "../host.ts";
-import type { KernelOp, Side } from "../op.ts";
+import { type KernelOp, otherSideOf, type Side } from "../op.ts";
 import { applyMaster, applyMtu, applyUp, checkMac, checkMaster, checkMtu, followPorts } from "./link_set.ts";
 import { refuse } from "./refusal.ts";
+import { checkOver, isOver, makeOver } from "./links_over.ts";
 import { ETHERNET_MTU, newMac, portsOf, putLink, type SimLink, type SimNetns, type SimWorld } from "./state.ts";
 
 type Create = Extract<KernelOp, { readonly op: "link.create" }>;
@@ -63,21 +64,37 @@ const checkCreate = (world: SimWorld, op: Create, near: SimNetns, far: SimNetns)
     return checkName(far, peer.name);
   }
   checkName(near, op.name);
-  optional(op.mtu, (mtu) => checkMtu(mtu, "bridge"));
+  if (world.facts.missing.has(op.link.kind)) refuse("EOPNOTSUPP", "Unknown device type");
+  if (isOver(op)) return checkOver(op, far);
+  optional(op.mtu, (mtu) => checkMtu(mtu, op.link.kind));
   const filters = op.link.kind === "bridge" && op.link.vlanFiltering === true;
   if (filters && !world.facts.vlanFiltering) refuse("EOPNOTSUPP");
+};
+
+const makeDummy = (world: SimWorld, { name, mac, mtu }: Create, netns: SimNetns): SimLink =>
+  putLink({
+    name,
+    kind: "dummy",
+    netns,
+    mac: mac === undefined ? newMac(world) : checkMac(mac),
+    mtu: mtu ?? ETHERNET_MTU,
+  });
+
+const make = (world: SimWorld, op: Create, near: SimNetns, far: SimNetns): SimLink => {
+  if (isVeth(op)) return makeVeth(world, op, near, far);
+  if (isOver(op)) return makeOver(world, op, near, far);
+  if (op.link.kind === "dummy") return makeDummy(world, op, near);
+  return makeBridge(world, op, near, op.link.kind === "bridge" && op.link.vlanFiltering === true);
 };
 
 /** Makes a link, and the other end of a veth pair in its own namespace. EEXIST when either name is taken. */
 export const createLink = (world: SimWorld, op: Create, sideOf: SideOf): CreatedLink => {
   const near = sideOf(op.on);
-  const far = op.link.kind === "veth" ? sideOf(op.link.peer.on) : near;
+  const far = sideOf(otherSideOf(op));
   const master = op.master === undefined ? null : near.links.get(op.master) ?? refuse("ENODEV");
   checkCreate(world, op, near, far);
   if (master !== null) checkMaster({ kind: op.link.kind, name: op.name }, master);
-  const link = isVeth(op)
-    ? makeVeth(world, op, near, far)
-    : makeBridge(world, op, near, op.link.kind === "bridge" && op.link.vlanFiltering === true);
+  const link = make(world, op, near, far);
   for (const made of [link, link.peer]) if (made !== null) applyMtu(made, made.mtu);
   if (op.up === true) applyUp(link, true);
   if (master !== null) applyMaster(link, master);
@@ -88,16 +105,19 @@ export const createLink = (world: SimWorld, op: Create, sideOf: SideOf): Created
 const takeAway = (link: SimLink): void => {
   const { netns, master } = link;
   netns.links.delete(link.name);
+  link.over?.parent.uppers.delete(link);
   netns.routes = netns.routes.filter((route) => route.link !== link);
   if (master === null) return;
   master.portsCounted = true;
   followPorts(master);
 };
 
-/** Deletes a link with all that lives on it, and the other end of a veth pair. EOPNOTSUPP for lo. */
+/** Deletes a link with all that stands on it, and the other end of a veth pair. EOPNOTSUPP for lo. */
 export const deleteLink = (link: SimLink): void => {
   if (link.kind === null) refuse("EOPNOTSUPP");
-  for (const port of portsOf(link)) applyMaster(port, null);
-  takeAway(link);
-  if (link.peer !== null) takeAway(link.peer);
+  for (const gone of link.peer === null ? [link] : [link, link.peer]) {
+    for (const upper of gone.uppers) deleteLink(upper);
+    for (const port of portsOf(gone)) applyMaster(port, null);
+    takeAway(gone);
+  }
 };

@@ -1,8 +1,18 @@
 /** What the simulated kernel shows of its things: the shapes of `host.ts`. */
 import { formatCidr } from "../../../spec/cidr.ts";
-import type { Address, Link, Neighbour, Route } from "../host.ts";
+import type { Address, Link, LinkFooting, Neighbour, Route } from "../host.ts";
 import { operStateOf } from "./carrier.ts";
 import type { SimAddress, SimLink, SimRoute } from "./state.ts";
+
+/** A veth cannot filter by address: with macvlans that are up it hears everything (dev_uc_add, net/core/dev_addr_lists.c). */
+const hearsForOthers = ({ kind, uppers }: SimLink): boolean =>
+  kind === "veth" && [...uppers].some((upper) => upper.kind === "macvlan" && upper.up);
+
+const showFooting = ({ netns, over }: SimLink): { readonly over?: LinkFooting } => {
+  if (over === null) return {};
+  const { parent, ...data } = over;
+  return { over: { parent: parent.index, elsewhere: parent.netns !== netns, ...data } };
+};
 
 /** A link as RTM_NEWLINK describes it. A bridge puts its ports into promiscuous mode; that counts, but sets no flag. */
 export const showLink = (link: SimLink): Link => ({
@@ -15,12 +25,16 @@ export const showLink = (link: SimLink): Link => ({
   up: link.up,
   operState: operStateOf(link),
   promisc: link.promisc,
-  promiscuity: (link.promisc ? 1 : 0) + (link.master === null ? 0 : 1),
+  promiscuity: (link.promisc ? 1 : 0) + (link.master === null ? 0 : 1) + (hearsForOthers(link) ? 1 : 0),
   allmulti: link.allmulti,
   master: link.master?.index ?? null,
   peer: link.peer?.index ?? null,
   vlanFiltering: link.kind === "bridge" ? link.vlanFiltering : null,
   port: link.master === null ? null : { hairpin: link.hairpin, isolated: link.isolated },
+  ...(link.alias === "" ? {} : { alias: link.alias }),
+  ...(link.device === null ? {} : { device: link.device }),
+  ...(link.permanentMac === null ? {} : { permanentMac: link.permanentMac }),
+  ...showFooting(link),
 });
 
 /** An address as RTM_NEWADDR describes it. */
@@ -32,7 +46,7 @@ export const showAddress = ({ ip, prefix, scope, tentative, dadFailed }: SimAddr
 });
 
 /** A route as RTM_NEWROUTE describes it. */
-export const showRoute = ({ dst, gw, link, metric, table, scope, mtu, advmss }: SimRoute): Route => ({
+export const showRoute = ({ dst, gw, link, metric, table, scope, mtu, advmss, src }: SimRoute): Route => ({
   dst,
   gw,
   link: link.name,
@@ -41,6 +55,7 @@ export const showRoute = ({ dst, gw, link, metric, table, scope, mtu, advmss }: 
   scope,
   mtu,
   advmss,
+  ...(src === null ? {} : { src }),
 });
 
 /** The neighbour entries of a link. */

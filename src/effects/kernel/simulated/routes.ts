@@ -74,7 +74,8 @@ const sameDestination = (a: SimRoute, b: SimRoute): boolean =>
 const isSame = (a: SimRoute, b: SimRoute): boolean =>
   sameDestination(a, b) && a.link === b.link && a.gw === b.gw &&
   (a.family === 6 ||
-    (a.scope === b.scope && a.mtu === b.mtu && a.advmss === b.advmss && a.connected === b.connected));
+    (a.scope === b.scope && a.mtu === b.mtu && a.advmss === b.advmss && a.src === b.src &&
+      a.connected === b.connected));
 
 /** The newest route of an IPv4 destination comes first, of an IPv6 one last. */
 const insert = (routes: SimRoute[], route: SimRoute): void => {
@@ -90,6 +91,9 @@ export const addRoute = (link: SimLink, op: Of<"route.add">): void => {
   if (family === 6 && !hasIpv6(link)) refuse("ENODEV");
   if (gw !== null) (family === 4 ? checkGateway4 : checkGateway6)(link, op, gw);
   checkLink(link, family);
+  if (op.src !== undefined && holder(link.netns, canonicalIp(op.src)) === null) {
+    refuse("EINVAL", family === 4 ? "Invalid prefsrc address" : "Invalid source address");
+  }
   const route: SimRoute = {
     family,
     dst,
@@ -100,10 +104,21 @@ export const addRoute = (link: SimLink, op: Of<"route.add">): void => {
     scope: family === 4 ? op.scope ?? 0 : 0,
     mtu: op.mtu ?? null,
     advmss: op.advmss ?? null,
+    src: op.src === undefined ? null : canonicalIp(op.src),
     connected: false,
   };
   if (link.netns.routes.some((other) => isSame(other, route))) refuse("EEXIST");
   insert(link.netns.routes, route);
+};
+
+/**
+ * Routes may prefer a source only while it is an address of the namespace: without it, IPv4 ones go (fib_sync_down_addr)
+ * and IPv6 ones forget it (rt6_remove_prefsrc).
+ */
+export const forgetSource = (netns: SimNetns, ip: string): void => {
+  if (holder(netns, ip) !== null) return;
+  netns.routes = netns.routes.filter((route) => route.family === 6 || route.src !== ip)
+    .map((route) => route.src === ip ? { ...route, src: null } : route);
 };
 
 /** Removes exactly the route that `route.add` with the same keys made; ESRCH when it is not there. */
@@ -112,9 +127,10 @@ export const removeRoute = (link: SimLink, op: Of<"route.remove">): void => {
   const gw = op.gw === undefined ? null : canonicalIp(op.gw);
   const found =
     link.netns.routes.find((route) =>
-      !route.connected && route.link === link && route.dst === dst && route.gw === gw &&
+      route.connected === (op.byKernel === true) && route.link === link && route.dst === dst && route.gw === gw &&
       route.metric === metricOf(op) && route.table === (op.table ?? MAIN_TABLE) &&
-      (family === 6 || route.scope === (op.scope ?? 0))
+      (family === 6 || route.scope === (op.scope ?? 0)) &&
+      (op.src === undefined || route.src === canonicalIp(op.src))
     ) ?? refuse("ESRCH");
   link.netns.routes = link.netns.routes.filter((route) => route !== found);
 };

@@ -1,6 +1,7 @@
 /** What the simulated kernel knows: plain mutable data, one `SimNetns` for each namespace. */
 import { sysctlDefaults } from "./sysctl_defaults.ts";
 import type { NftCommand, NftElement, NftHook, NftType } from "../nft.ts";
+import type { LinkKind } from "../op.ts";
 
 /** An address of a link; `ip` without and `prefix` the length of its prefix. */
 export interface SimAddress {
@@ -20,12 +21,25 @@ export interface SimVlan {
   readonly untagged: boolean;
 }
 
+/** What a link stands on, and the data of its kind. */
+export interface SimFooting {
+  readonly parent: SimLink;
+  readonly mode?: string;
+  readonly id?: number;
+}
+
 /** A network interface. */
 export interface SimLink {
-  readonly index: number;
-  readonly name: string;
-  readonly kind: "veth" | "bridge" | null;
-  readonly netns: SimNetns;
+  index: number;
+  name: string;
+  readonly kind: LinkKind["kind"] | null;
+  netns: SimNetns;
+  /** IFLA_IFALIAS; empty for none. */
+  alias: string;
+  /** Of hardware: bus and name of the device; null for what is virtual. */
+  readonly device: string | null;
+  /** Of hardware: the MAC address that was burnt in. */
+  readonly permanentMac: string | null;
   mac: string;
   /** Of a bridge: whether somebody chose the MAC. Otherwise it follows the ports. */
   macChosen: boolean;
@@ -39,6 +53,10 @@ export interface SimLink {
   master: SimLink | null;
   /** The other end of a veth; null only while the pair is being made. */
   peer: SimLink | null;
+  /** Of a macvlan, ipvlan or vlan: what it stands on, and how. */
+  readonly over: SimFooting | null;
+  /** The links that stand on it, of all namespaces. */
+  readonly uppers: Set<SimLink>;
   /** Of a bridge. */
   readonly vlanFiltering: boolean;
   hairpin: boolean;
@@ -53,7 +71,7 @@ export interface SimLink {
   /** Permanent neighbour entries: MAC by address. */
   readonly neighbours: Map<string, string>;
   /** Values of the link's own keys, `ipv4/conf/arp_notify`, where they differ from the default. */
-  readonly sysctls: Map<string, string>;
+  sysctls: Map<string, string>;
 }
 
 /** A unicast route; `dst` canonical, `connected` when an address brought it. */
@@ -67,6 +85,8 @@ export interface SimRoute {
   readonly scope: number;
   readonly mtu: number | null;
   readonly advmss: number | null;
+  /** RTA_PREFSRC of a route that a program made. */
+  readonly src: string | null;
   readonly connected: boolean;
 }
 
@@ -111,6 +131,8 @@ export interface SimNetns {
 export interface SimFacts {
   /** Whether bridges can filter VLANs (CONFIG_BRIDGE_VLAN_FILTERING). */
   readonly vlanFiltering: boolean;
+  /** Kinds of links that the kernel does not have. */
+  readonly missing: ReadonlySet<string>;
   /** IPv6 addresses that somebody else in the network has: detection finds them duplicate. */
   readonly duplicates: ReadonlySet<string>;
 }
@@ -136,10 +158,20 @@ const TX_QUEUE_LEN = 1000;
 /** The MTU of lo in bytes (drivers/net/loopback.c). */
 const LOOPBACK_MTU = 65_536;
 
+/** The next index of a namespace that no link has; one may have brought its own. */
+export const newIndex = (netns: SimNetns): number => {
+  const taken = new Set([...netns.links.values()].map(({ index }) => index));
+  while (taken.has(netns.nextIndex)) netns.nextIndex++;
+  return netns.nextIndex++;
+};
+
 /** Makes a link of these properties and puts it into its namespace; the rest is as in a fresh Ethernet device. */
 export const putLink = (link: Pick<SimLink, "name" | "kind" | "netns" | "mac"> & Partial<SimLink>): SimLink => {
   const made: SimLink = {
-    index: link.netns.nextIndex++,
+    index: newIndex(link.netns),
+    alias: "",
+    device: null,
+    permanentMac: null,
     macChosen: false,
     mtu: ETHERNET_MTU,
     mtuChosen: false,
@@ -149,6 +181,8 @@ export const putLink = (link: Pick<SimLink, "name" | "kind" | "netns" | "mac"> &
     allmulti: false,
     master: null,
     peer: null,
+    over: null,
+    uppers: new Set(),
     vlanFiltering: false,
     hairpin: false,
     isolated: false,
@@ -161,6 +195,7 @@ export const putLink = (link: Pick<SimLink, "name" | "kind" | "netns" | "mac"> &
     ...link,
   };
   made.netns.links.set(made.name, made);
+  made.over?.parent.uppers.add(made);
   return made;
 };
 

@@ -1,14 +1,15 @@
 /** Creating, changing and deleting links: one request each, and look-ups only where a name must become an index. */
 import { macBytes, macFromBytes } from "../../../../spec/mac.ts";
 import { type CreatedLink, HostError } from "../../host.ts";
-import type { KernelOp, LinkSettings, VethPeer } from "../../op.ts";
+import type { KernelOp, LinkOver, LinkSettings } from "../../op.ts";
 import { where } from "../describe.ts";
 import { NetlinkFailure } from "../netlink/error.ts";
 import { Writer } from "../netlink/message.ts";
 import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL } from "../netlink/socket.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../netlink/socket.ts";
 import type { OpenNetns } from "../netns.ts";
-import { IFF, IFLA, IFLA_BR_VLAN_FILTERING, IFLA_INFO, RTM, VETH_INFO_PEER } from "./constants.ts";
+import { IFF, IFLA, RTM } from "./constants.ts";
+import { writeKind } from "./link_kind.ts";
 import {
   firstLink,
   ifinfomsg,
@@ -28,29 +29,33 @@ function writeIdentity(writer: Writer, link: { name: string; mtu?: number; mac?:
   if (link.mac !== undefined) writer.attributeBytes(IFLA.ADDRESS, macBytes(link.mac));
 }
 
-/** VETH_INFO_PEER is a link message of its own; the kernel refuses IFF_UP in it (ENOTCONN). */
-const writePeer = (writer: Writer, peer: VethPeer, netns: number | null): Writer =>
-  writer.nested(IFLA_INFO.DATA, () =>
-    writer.nested(VETH_INFO_PEER, () => {
-      ifinfomsg(writer, 0);
-      writeIdentity(writer, peer);
-      if (netns !== null) writer.attributeU32(IFLA.NET_NS_FD, netns);
-    }));
+/** What goes with a new link in numbers: indexes and descriptors in place of the names and sides of the op. */
+export interface Numbers {
+  /** Index of the master. */
+  readonly master?: number;
+  /** Descriptor of the namespace of a veth's peer, where that is another. */
+  readonly peerNetns?: number;
+  /** Index of the parent, in the namespace that the request is sent in. */
+  readonly parent?: number;
+  /** Descriptor of the namespace that the link is for, where the request is sent in another: its parent's. */
+  readonly netns?: number;
+  /** The index that the link is to have there. */
+  readonly index?: number;
+}
 
-/** The body of the creating RTM_NEWLINK; `master` is an index, `peerNetns` a descriptor where the peer's namespace is another. */
-export function encodeCreate(op: Create, master: number | null, peerNetns: number | null): Uint8Array {
+/** The body of the creating RTM_NEWLINK. */
+export function encodeCreate(op: Create, { master, peerNetns, parent, netns, index = 0 }: Numbers): Uint8Array {
   const up = op.up ? IFF.UP : 0;
-  const writer = ifinfomsg(new Writer(), 0, up, up);
+  const writer = ifinfomsg(new Writer(), index, up, up);
+  if (parent !== undefined) writer.attributeU32(IFLA.LINK, parent);
   writeIdentity(writer, op);
-  if (master !== null) writer.attributeU32(IFLA.MASTER, master);
-  writer.nested(IFLA.LINKINFO, () => {
-    writer.attributeString(IFLA_INFO.KIND, op.link.kind);
-    if (op.link.kind === "veth") {
-      writePeer(writer, op.link.peer, peerNetns);
-    } else if (op.link.vlanFiltering !== undefined) {
-      const filtering = op.link.vlanFiltering ? 1 : 0;
-      writer.nested(IFLA_INFO.DATA, () => writer.attributeU8(IFLA_BR_VLAN_FILTERING, filtering));
-    }
+  if (master !== undefined) writer.attributeU32(IFLA.MASTER, master);
+  if (netns !== undefined) writer.attributeU32(IFLA.NET_NS_FD, netns);
+  writeKind(writer, op.link, () => {
+    if (op.link.kind !== "veth") return;
+    // The peer is a link message of its own; the kernel refuses IFF_UP in it (ENOTCONN).
+    writeIdentity(ifinfomsg(writer, 0), op.link.peer);
+    if (peerNetns !== undefined) writer.attributeU32(IFLA.NET_NS_FD, peerNetns);
   });
   return writer.finish();
 }
@@ -87,25 +92,64 @@ function describeCreated(
   return peer === null ? created : { ...created, peer: { index: peer.index, mac: peer.mac } };
 }
 
+/** Indexes for links whose name the parent's namespace has, too: above what a namespace gives out by itself. */
+const CHOSEN_INDEX = { from: 0x10_0000, count: 0x10_0000, tries: 8 } as const;
+
+/** An index that neither namespace has. Both are asked: the kernel takes a known one for the link that is meant. */
+function freeIndex(near: OpenNetns, far: OpenNetns): number {
+  for (let tries = 0; tries < CHOSEN_INDEX.tries; tries++) {
+    const index = CHOSEN_INDEX.from + Math.floor(Math.random() * CHOSEN_INDEX.count);
+    if (linkByIndex(near.route, index) === null && linkByIndex(far.route, index) === null) return index;
+  }
+  throw new NetlinkFailure("EBUSY", "no free link index was found");
+}
+
+/** A link that stands on another is asked for in its parent's namespace. */
+function numbersOver({ on, link }: Create & { readonly link: LinkOver }, near: OpenNetns, far: OpenNetns): Numbers {
+  const parent = requireIndex(far.route, link.parent.name);
+  return link.parent.on === on ? { parent } : { parent, netns: near.fd };
+}
+
+const isOver = (op: Create): op is Create & { readonly link: LinkOver } => "parent" in op.link;
+
 /**
- * Makes a link, and a veth with its peer in `far` at once. Throws `NetlinkFailure`, or `HostError` EEXIST that names the
- * end whose name is taken.
+ * Makes a link; a veth with its peer in `far` at once, a link over another with that in `far`. Throws `NetlinkFailure`, or
+ * `HostError` EEXIST that names the end whose name is taken.
  */
 export function createLink(op: Create, near: OpenNetns, far: OpenNetns): CreatedLink {
-  const master = op.master === undefined ? null : requireIndex(near.route, op.master);
-  const peerNetns = op.link.kind === "veth" && op.link.peer.on !== op.on ? far.fd : null;
-  const request = {
-    type: RTM.NEWLINK,
-    flags: NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO,
-    body: encodeCreate(op, master, peerNetns),
+  const numbers: Numbers = {
+    ...(op.master === undefined ? {} : { master: requireIndex(near.route, op.master) }),
+    ...(op.link.kind === "veth" && op.link.peer.on !== op.on ? { peerNetns: far.fd } : {}),
+    ...(isOver(op) ? numbersOver(op, near, far) : {}),
+  };
+  // The echo goes to the namespace of the link, where somebody else may have the number of this socket.
+  const echo = numbers.netns === undefined ? NLM_F_ECHO : 0;
+  const sender = isOver(op) ? far.route : near.route;
+  const send = (more: Numbers) => {
+    const body = encodeCreate(op, more);
+    return describeCreated(
+      op,
+      near,
+      far,
+      sender.request({ type: RTM.NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL | echo, body }),
+    );
   };
   try {
-    return describeCreated(op, near, far, near.route.request(request));
+    return send(numbers);
   } catch (error) {
-    const taken = error instanceof NetlinkFailure && error.errno === "EEXIST" ? nameTaken(op, near, far) : null;
-    throw taken ?? error;
+    if (!(error instanceof NetlinkFailure) || error.errno !== "EEXIST") throw error;
+    const taken = nameTaken(op, near, far);
+    if (taken !== null) throw taken;
+    // Before Linux 6.15 the name is looked for where the request is sent, unless an index says which link is meant: one
+    // that nobody has is a new link.
+    if (numbers.netns === undefined || linkByName(far.route, op.name) === null) throw error;
+    return send({ ...numbers, index: freeIndex(near, far) });
   }
 }
+
+/** The kernel forgets an alias whose text has no bytes at all, and it does not count the zero at the end of others. */
+export const writeAlias = (writer: Writer, alias: string): Writer =>
+  writer.attributeBytes(IFLA.IFALIAS, new TextEncoder().encode(alias));
 
 /** The flags to change and their new values. */
 function flagsOf(set: LinkSettings): { readonly flags: number; readonly change: number } {
@@ -126,6 +170,7 @@ export function encodeSet(name: string, set: LinkSettings, master: number | null
   if (set.mac !== undefined) writer.attributeBytes(IFLA.ADDRESS, macBytes(set.mac));
   if (master !== null) writer.attributeU32(IFLA.MASTER, master);
   if (set.txQueueLen !== undefined) writer.attributeU32(IFLA.TXQLEN, set.txQueueLen);
+  if (set.alias !== undefined) writeAlias(writer, set.alias);
   return writer.finish();
 }
 

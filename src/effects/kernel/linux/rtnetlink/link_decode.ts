@@ -1,8 +1,19 @@
 /** Reads a link out of RTM_NEWLINK. */
 import { macFromBytes } from "../../../../spec/mac.ts";
-import type { Link } from "../../host.ts";
+import type { Link, LinkFooting } from "../../host.ts";
 import { Attributes, readUint } from "../netlink/message.ts";
-import { IFF, IFLA, IFLA_BR_VLAN_FILTERING, IFLA_BRPORT, IFLA_INFO } from "./constants.ts";
+import {
+  IFF,
+  IFLA,
+  IFLA_BR_VLAN_FILTERING,
+  IFLA_BRPORT,
+  IFLA_INFO,
+  IFLA_IPVLAN,
+  IFLA_MACVLAN,
+  IFLA_VLAN,
+  IPVLAN_MODE,
+  MACVLAN_MODE,
+} from "./constants.ts";
 
 /** Bytes of struct ifinfomsg { u8 family, pad; u16 type; i32 index; u32 flags, change }. */
 export const IFINFOMSG = 16;
@@ -19,6 +30,46 @@ function decodePort(info: Attributes): Link["port"] {
 
 /** An index, where 0 means that there is none. */
 const indexOrNull = (index: number | null): number | null => index === 0 ? null : index;
+
+/** The name of a mode; its number where it has none here. */
+const modeName = (modes: Readonly<Record<string, number>>, mode: number | null): { readonly mode?: string } =>
+  mode === null ? {} : { mode: Object.entries(modes).find(([, number]) => number === mode)?.[0] ?? `${mode}` };
+
+/** What is particular to a kind of link that stands on another; null for every other kind. */
+function kindData(kind: string | null, data: Attributes): Pick<LinkFooting, "mode" | "id"> | null {
+  switch (kind) {
+    case "macvlan":
+      return modeName(MACVLAN_MODE, data.u32(IFLA_MACVLAN.MODE));
+    case "ipvlan":
+      return modeName(IPVLAN_MODE, data.u16(IFLA_IPVLAN.MODE));
+    case "vlan": {
+      const id = data.u16(IFLA_VLAN.ID);
+      return id === null ? {} : { id };
+    }
+    default:
+      return null;
+  }
+}
+
+/** Of a link that stands on another: which one, and how. */
+function decodeFooting(kind: string | null, attributes: Attributes, info: Attributes): { readonly over?: LinkFooting } {
+  const own = kindData(kind, info.nested(IFLA_INFO.DATA));
+  if (own === null) return {};
+  const elsewhere = attributes.has(IFLA.LINK_NETNSID);
+  return { over: { parent: indexOrNull(attributes.u32(IFLA.LINK)), elsewhere, ...own } };
+}
+
+/** What only some links have: an alias; hardware below. A permanent address without a device says nothing of either. */
+function decodeOrigin(attributes: Attributes): Pick<Link, "alias" | "device" | "permanentMac"> {
+  const alias = attributes.string(IFLA.IFALIAS);
+  const [bus, device] = [attributes.string(IFLA.PARENT_DEV_BUS_NAME), attributes.string(IFLA.PARENT_DEV_NAME)];
+  const permanent = attributes.bytes(IFLA.PERM_ADDRESS);
+  return {
+    ...(alias ? { alias } : {}),
+    ...(device ? { device: `${bus ?? ""}/${device}` } : {}),
+    ...(device && permanent !== null ? { permanentMac: macFromBytes(permanent) } : {}),
+  };
+}
 
 /** Reads the body of an RTM_NEWLINK; null when it is too short or has no name. Never throws. */
 export function decodeLink(body: Uint8Array): Link | null {
@@ -46,5 +97,7 @@ export function decodeLink(body: Uint8Array): Link | null {
     peer: kind === "veth" ? indexOrNull(attributes.u32(IFLA.LINK)) : null,
     vlanFiltering: kind === "bridge" ? info.nested(IFLA_INFO.DATA).u8(IFLA_BR_VLAN_FILTERING) === 1 : null,
     port: decodePort(info),
+    ...decodeOrigin(attributes),
+    ...decodeFooting(kind, attributes, info),
   };
 }

@@ -11,12 +11,10 @@ import type { NetlinkSocket } from "../netlink/socket.ts";
 import { RTM } from "./constants.ts";
 import { afOf } from "./ip_attribute.ts";
 import { linkByIndex, requireIndex } from "./link_look.ts";
-import { decodeRoute, type IndexedRoute, RTA, RTAX, RTMSG, RTN_UNICAST } from "./route_decode.ts";
+import { decodeRoute, type IndexedRoute, RTA, RTAX, RTMSG, RTN_UNICAST, RTPROT } from "./route_decode.ts";
 
 /** Tables beyond go into RTA_TABLE: rtm_table has 8 bits. */
 const MAX_HEADER_TABLE = 255;
-/** linux/rtnetlink.h: "Route installed during boot", what the Go plugins say. */
-const RTPROT_BOOT = 3;
 /** What a look-up ends in when there is no route, or one that refuses (`prohibit` EACCES, `blackhole` EINVAL). */
 const NO_ROUTE = new Set(["ENETUNREACH", "EHOSTUNREACH", "ESRCH", "EACCES", "EINVAL"]);
 
@@ -42,8 +40,10 @@ function rtmsg({ family, prefix = 0, table = 0, protocol = 0, scope = 0, type = 
 export function encodeRoute(op: RouteOp, oif: number): Uint8Array {
   const { ip, prefix } = toCidr(op.dst);
   const { table = MAIN_TABLE, scope = 0 } = op;
-  const writer = rtmsg({ family: ip.family, prefix, table, protocol: RTPROT_BOOT, scope, type: RTN_UNICAST });
+  const protocol = op.byKernel === true ? RTPROT.KERNEL : RTPROT.BOOT;
+  const writer = rtmsg({ family: ip.family, prefix, table, protocol, scope, type: RTN_UNICAST });
   if (prefix > 0) writer.attributeBytes(RTA.DST, ipBytes(ip));
+  if (op.src !== undefined) writer.attributeBytes(RTA.PREFSRC, ipBytes(op.src));
   writer.attributeU32(RTA.OIF, oif);
   if (op.gw !== undefined) writer.attributeBytes(RTA.GATEWAY, ipBytes(op.gw));
   if (op.metric !== undefined) writer.attributeU32(RTA.PRIORITY, op.metric);
@@ -77,14 +77,15 @@ function gatewaysBeside(socket: NetlinkSocket, op: RouteOp, oif: number): readon
 
 /**
  * Removes exactly this route; ESRCH when it is not there. The kernel takes a missing gateway or metric for "any", so a
- * route without a gateway that has one with a gateway beside it cannot be named: EBUSY. Throws `NetlinkFailure`.
+ * route without a gateway that has one with a gateway beside it cannot be named, unless the kernel made it: EBUSY. Throws
+ * `NetlinkFailure`.
  */
 export function removeRoute(socket: NetlinkSocket, op: RouteOp): void {
   const index = requireIndex(socket, op.link);
   const gw = op.gw === undefined ? null : formatIp(op.gw);
   const found = gatewaysBeside(socket, op, index);
   if (!found.includes(gw)) throw new NetlinkFailure("ESRCH", "there is no such route");
-  const other = gw === null ? found.find((gateway) => gateway !== null) : undefined;
+  const other = gw === null && op.byKernel !== true ? found.find((gateway) => gateway !== null) : undefined;
   if (other !== undefined) throw new NetlinkFailure("EBUSY", `a route via ${other} would go instead`);
   socket.request({ type: RTM.DELROUTE, body: encodeRoute({ ...op, metric: metricOf(op) }, index) });
 }

@@ -13,6 +13,7 @@ export const RTA = {
   OIF: 4,
   GATEWAY: 5,
   PRIORITY: 6,
+  PREFSRC: 7,
   METRICS: 8,
   MULTIPATH: 9,
   TABLE: 15,
@@ -21,6 +22,8 @@ export const RTA = {
 export const RTAX = { MTU: 2, ADVMSS: 8 } as const;
 
 export const RTN_UNICAST = 1;
+/** Who made a route (RTPROT_*): the kernel for an address, or a program; boot is what the Go plugins say. */
+export const RTPROT = { KERNEL: 2, BOOT: 3 } as const;
 /** A cached exception, not a route anybody configured. */
 const RTM_F_CLONED = 0x200;
 /** Bytes of struct rtnexthop { u16 len; u8 flags, hops; i32 ifindex }. */
@@ -47,12 +50,13 @@ function* nextHops(bytes: Uint8Array): Generator<Pick<IndexedRoute, "gw" | "oif"
 
 /** Reads the body of an RTM_NEWROUTE: one entry per next hop, none for what is not a configured unicast route. Never throws. */
 export function decodeRoute(body: Uint8Array): readonly IndexedRoute[] {
-  const [family, prefix, , , headerTable, , scope = 0, type] = body;
+  const [family, prefix, , , headerTable, protocol, scope = 0, type] = body;
   const flags = readUint(body, 4, 8);
   if (flags === null || type !== RTN_UNICAST || (flags & RTM_F_CLONED) !== 0) return [];
   const attributes = new Attributes(body.subarray(RTMSG));
   const any = family === AF.INET6 ? "::" : "0.0.0.0";
   const metrics = attributes.nested(RTA.METRICS);
+  const src = protocol === RTPROT.KERNEL ? null : readIp(attributes.bytes(RTA.PREFSRC));
   const common = {
     dst: `${readIp(attributes.bytes(RTA.DST)) ?? any}/${prefix ?? 0}`,
     metric: attributes.u32(RTA.PRIORITY) ?? 0,
@@ -60,6 +64,7 @@ export function decodeRoute(body: Uint8Array): readonly IndexedRoute[] {
     scope,
     mtu: metrics.u32(RTAX.MTU),
     advmss: metrics.u32(RTAX.ADVMSS),
+    ...(src === null ? {} : { src }),
   };
   const multipath = attributes.bytes(RTA.MULTIPATH);
   if (multipath === null) return [{ ...common, gw: gatewayOf(attributes), oif: attributes.u32(RTA.OIF) }];
