@@ -86,6 +86,7 @@ another plugin and every file of the runtime's, of ADD, CHECK, DEL and GC. Then 
 - **DEL without config or CNI_NETNS**: a configuration that has nothing but \`cniVersion\`, \`name\` and \`type\`;
 - **DEL by each plugin**: of a chain, by every plugin for itself, and then by what ran them;
 - **GC**, with no valid attachments;
+- **recover, DEL**: a recovery of the whole host, which leaves alone what was complete, and then DEL;
 - **ADD, DEL**: an ADD over what is left, which settles it first, and its DEL.
 
 After that links, addresses, routes, rules, neighbours, forwarding entries, nf_tables, sysctls, leases, the result cache

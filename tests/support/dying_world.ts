@@ -96,7 +96,8 @@ export class World {
     const lines = spaces.flatMap(([where, ns]) =>
       Object.entries(snapshot(ns)).flatMap(([what, lines]) => lines.map((line) => `${where} ${what}: ${line}`))
     );
-    const files = Object.keys(tree(this.folder)).filter((path) => !/^state\/(streams|full)\//.test(path));
+    // The file of a network's lock is empty and stays: it is no trace of an attachment.
+    const files = Object.keys(tree(this.folder)).filter((path) => !/^state\/(streams|full|locks)\//.test(path));
     const all = [...lines, ...files.map((path) => `file ${path}`), ...await this.#openStreams()];
     return all.filter((line) => !MOMENTARY.test(line)).map(lasting).sort();
   }
