@@ -1,4 +1,5 @@
 /** What this machine lets a test do, found out once per process and without touching the machine's own network. */
+import { hasKind } from "./kinds.ts";
 import { newNetns } from "./netns.ts";
 
 const attempt = <T>(fn: () => T): T | null => {
@@ -24,10 +25,6 @@ const probes = {
   bridge: "ip link add probe0 type bridge",
   vlanFiltering: "ip link add probe1 type bridge vlan_filtering 1",
   veth: "ip link add probe2 type veth peer name probe3",
-  dummy: "ip link add probe4 type dummy",
-  macvlan: "ip link add link probe2 name probe5 type macvlan",
-  vlan: "ip link add link probe2 name probe6 type vlan id 5",
-  ipvlan: "ip link add link probe3 name probe7 type ipvlan",
 } as const;
 
 /** All probes by one shell, in a namespace that is thrown away: every test file that asks pays for it. */
@@ -42,10 +39,10 @@ const probe = () => {
     bridge: works.has("bridge"),
     vlanFiltering: works.has("vlanFiltering"),
     veth: works.has("veth"),
-    dummy: works.has("dummy"),
-    macvlan: works.has("macvlan"),
-    vlan: works.has("vlan"),
-    ipvlan: works.has("ipvlan"),
+    dummy: hasKind("dummy"),
+    macvlan: hasKind("macvlan"),
+    vlan: hasKind("vlan"),
+    ipvlan: hasKind("ipvlan"),
   };
 };
 
