@@ -23,6 +23,8 @@ export const INPUTS = {
   "netlink messages": 25_000,
   "netlink dumps": 8_000,
   "nf_tables answers": 10_000,
+  "DHCP packets": 5_000,
+  "DHCP calls": 5_000,
   "plugin runs": 1_500,
   "plugin answers": 800,
   "executables": 300,

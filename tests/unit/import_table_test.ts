@@ -4,7 +4,9 @@ import { type Import, typescriptFiles, usesOf } from "../support/imports.ts";
 
 /** The files that touch the world: only they and the doors may say `Deno`, only doors and tests may import them. */
 const isLayer = (path: string): boolean =>
-  /^effects\/(libc\/|kernel\/linux\/|lock\/file|log\/file|leases\/directory|\w*system\w*\.ts$)/.test(path);
+  /^effects\/(libc\/|kernel\/linux\/|dhcp\/\w*system|lock\/file|log\/file|leases\/directory|\w*system\w*\.ts$)/.test(
+    path,
+  );
 
 /** The ops, and the limits they have. */
 const isOp = (path: string): boolean => /^effects\/kernel\/(op|nft)\.ts$/.test(path);
@@ -25,7 +27,8 @@ const isKernelFact = ({ target, names }: Import): boolean =>
 const MAY_IMPORT: Readonly<Record<string, (to: Import) => boolean>> = {
   spec: () => false,
   machines: ({ target, typeOnly }) => inRoom("spec")(target) || (typeOnly && isKernelType(target)),
-  effects: ({ target, typeOnly }) => inRoom("spec")(target) || (typeOnly && target === "machines/event.ts"),
+  effects: ({ target, typeOnly }) =>
+    inRoom("spec")(target) || (typeOnly && /^machines\/(dhcp_)?event\.ts$/.test(target)),
   engine: ({ target, typeOnly }) =>
     inRoom("spec")(target) || inRoom("machines")(target) || (isService(target) && (typeOnly || !isLock(target))),
   plugins: (to) =>
