@@ -9,7 +9,10 @@ export const PLUGIN_VERSIONS: Readonly<Record<string, readonly string[]>> = {
   "tuning": VERSIONS,
   "macvlan": VERSIONS,
   "portmap": VERSIONS,
+  "dummy": VERSIONS,
+  "ipvlan": VERSIONS,
   "loopback": VERSIONS,
   "ptp": VERSIONS,
   "static": VERSIONS,
+  "vlan": VERSIONS,
 };

@@ -7,12 +7,12 @@ import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import type { MacvlanMode } from "../effects/kernel/op.ts";
 import type { Plugin, Request } from "../engine/plugin.ts";
-import { View } from "../engine/view.ts";
 import { checkKnownArgs } from "../spec/args.ts";
 import { DnsConfig, Flag, intOr, OptionalMac, stringOr, Uint32 } from "../spec/config_schema.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
 import { described } from "../spec/key_descriptions.ts";
 import { VERSIONS } from "../spec/released_versions.ts";
+import { ipamGc, ipamStatus, ipamType, OptionalIpam } from "./ipam_key.ts";
 import { finishInterface, layer2Problem, type Layer3 } from "./layer3.ts";
 import { masterStatus, type MasterWish, parentFor, wishedMtuProblem } from "./master.ts";
 import { ownDns } from "./own_dns.ts";
@@ -30,7 +30,7 @@ export const MacvlanConfig = described(
     mac: OptionalMac,
     linkInContainer: Flag,
     bcqueuelen: Schema.optionalKey(Uint32),
-    ipam: Schema.optionalKey(described(Schema.Struct({ type: stringOr("") }), { type: "name of the IPAM plugin" })),
+    ipam: OptionalIpam,
     dns: Schema.optionalKey(DnsConfig),
     args: Schema.optionalKey(Schema.Struct({ cni: Schema.optionalKey(WantedMac) })),
     runtimeConfig: Schema.optionalKey(WantedMac),
@@ -60,8 +60,6 @@ interface MacvlanPlan {
   readonly layer3: Layer3;
 }
 
-const ipamOf = ({ ipam }: MacvlanConfig): string | null => ipam?.type || null;
-
 const wishOf = ({ master, linkInContainer, mtu }: MacvlanConfig): MasterWish => ({ master, linkInContainer, mtu });
 
 /** Reads a request. Ends with `Refused` for everything that could not be carried out whatever the host is like. */
@@ -72,7 +70,7 @@ const planMacvlan = Effect.fnUntraced(function* (request: Request<MacvlanConfig>
   const badArgs = checkKnownArgs(request.args, ["MAC"]);
   if (badArgs !== null) return yield* new Refused(badArgs);
   const mac = (yield* wantedMac(request)) ?? config.mac;
-  const ipam = ipamOf(config);
+  const ipam = ipamType(config);
   const layer2 = layer2Problem(ipam, cniVersion);
   if (layer2 !== null) return yield* layer2;
   const layer3: Layer3 = { ipam, dns: ownDns(config.dns), announce: true };
@@ -97,7 +95,7 @@ const expectedOf = (config: MacvlanConfig): Expected => ({
   kind: "macvlan",
   mode: config.mode || "bridge",
   master: wishOf(config),
-  ipam: ipamOf(config),
+  ipam: ipamType(config),
 });
 
 /** Gives containers interfaces on a link of the host, each with a MAC address of its own. */
@@ -109,13 +107,9 @@ export const macvlan: Plugin<MacvlanConfig> = {
   add,
   check: (request) => checkOwnLink(request, expectedOf(request.config)),
   adopt: (request) => adoptOwnLink(request, expectedOf(request.config)),
-  gc: (config, { raw }) => {
-    const ipam = ipamOf(config);
-    return Effect.succeed(ipam === null ? [] : [{ plugin: ipam, config: raw }]);
-  },
+  gc: (config, { raw }) => ipamGc(ipamType(config), raw),
   status: Effect.fnUntraced(function* (config, { raw }) {
     yield* masterStatus(config);
-    const ipam = ipamOf(config);
-    if (ipam !== null) yield* (yield* View).ask(ipam, "STATUS", raw);
+    yield* ipamStatus(ipamType(config), raw);
   }),
 };

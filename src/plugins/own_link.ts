@@ -28,7 +28,10 @@ export interface OwnLink {
   readonly mac?: string;
 }
 
-/** Makes the link under its final name, down. Ends with `Refused` when the name, or a vlan's id, is taken. */
+/**
+ * Makes the link under its final name, down. Ends with `Refused` when the name, or a vlan's id, is taken,
+ * or the kernel does not know such links.
+ */
 export const createOwnLink = (
   { ifName, link, mtu = 0, mac }: OwnLink,
 ): Effect.Effect<CreatedLink, EffectError | Refused, View | Act> =>
@@ -42,8 +45,24 @@ export const createOwnLink = (
       ...(mac === undefined ? {} : { mac }),
     }),
     "HostError",
-    (error) => PRESENT.has(error.errno) ? taken(ifName, link) : Effect.fail(error),
+    (error) => {
+      if (PRESENT.has(error.errno)) return taken(ifName, link);
+      return error.extack?.startsWith(UNKNOWN_KIND) === true ? unknownKind(ifName, link.kind) : Effect.fail(error);
+    },
   );
+
+/** The words that go with EOPNOTSUPP where the kernel does not know the kind (rtnl_newlink, net/core/rtnetlink.c). */
+const UNKNOWN_KIND = "Unknown device type";
+
+/** The kernel's module for a kind, where it has another name. */
+const MODULES: { readonly [Kind in LinkKind["kind"]]?: string } = { vlan: "8021q" };
+
+const unknownKind = (ifName: string, kind: LinkKind["kind"]) =>
+  new Refused({
+    code: CniCode.PLUGIN_NOT_AVAILABLE,
+    msg: `Cannot create "${ifName}" in the container: the kernel has no links of kind "${kind}" (EOPNOTSUPP)`,
+    details: `load its module: modprobe ${MODULES[kind] ?? kind}`,
+  });
 
 /** The kernel has one errno for a name and for the id of a vlan. */
 const taken = Effect.fnUntraced(function* (ifName: string, link: LinkKind) {
@@ -96,6 +115,8 @@ export const checkOwnLink: (
     if (link === null || link.kind !== expected.kind) return [wrongKind(what, expected.kind, link)];
     return [
       ...macFinding(what, found.entry, link),
+      // The log does not tell: a plugin after this one may change an MTU that nobody has asked for.
+      ...mtuFinding(what, expected, link),
       ...(request.known === true ? [] : [
         ...dataFindings(what, expected, link),
         ...(yield* parentFindings(what, expected, link)),
@@ -107,16 +128,14 @@ export const checkOwnLink: (
   },
 );
 
-const dataFindings = (
-  what: string,
-  { mode, id, mtu = 0 }: Expected,
-  { over, mtu: actual }: Link,
-): readonly Finding[] => [
+const mtuFinding = (what: string, { mtu = 0 }: Expected, link: Link): readonly Finding[] =>
+  mtu <= 0 || link.mtu === mtu ? [] : [`${what}: expected MTU ${mtu}, found ${link.mtu}`];
+
+const dataFindings = (what: string, { mode, id }: Expected, { over }: Link): readonly Finding[] => [
   ...(mode === undefined || over?.mode === mode
     ? []
     : [`${what}: expected mode ${mode}, found ${over?.mode ?? "none"}`]),
   ...(id === undefined || over?.id === id ? [] : [`${what}: expected VLAN id ${id}, found ${over?.id ?? "none"}`]),
-  ...(mtu <= 0 || actual === mtu ? [] : [`${what}: expected MTU ${mtu}, found ${actual}`]),
 ];
 
 const parentFindings = Effect.fnUntraced(function* (what: string, { master }: Expected, link: Link) {
@@ -157,7 +176,7 @@ export const adoptOwnLink: (
 const isAttached = Effect.fnUntraced(function* ({ key, prevResult }: Request<unknown>, expected: Expected, link: Link) {
   const mac = prevResult?.interfaces?.find(({ name, sandbox }) => name === key.ifName && sandbox)?.mac;
   if (mac?.toLowerCase() === link.mac) return true;
-  if (dataFindings("", { ...expected, mtu: 0 }, link).length > 0) return false;
+  if (dataFindings("", expected, link).length > 0) return false;
   const { master } = expected;
   return master === undefined || master.master === "" || (yield* standsOn(master, link));
 });

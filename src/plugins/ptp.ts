@@ -5,10 +5,10 @@
  */
 import * as Effect from "effect/Effect";
 import type { Plugin } from "../engine/plugin.ts";
-import { View } from "../engine/view.ts";
 import { VERSIONS } from "../spec/released_versions.ts";
 import { tracesOfOwn } from "./adopt_elements.ts";
 import { tracesOfMasquerade } from "./adopt_masquerade.ts";
+import { ipamGc, ipamStatus, ipamType, neededIpam } from "./ipam_key.ts";
 import { MASQUERADE_SETS } from "./masquerade.ts";
 import { add } from "./ptp/add.ts";
 import { adopt } from "./ptp/adopt.ts";
@@ -28,6 +28,6 @@ export const ptp: Plugin<PtpConfig> = {
   traces: Effect.fnUntraced(function* (_, network) {
     return [...(yield* tracesOfMasquerade(network)), ...(yield* tracesOfOwn(network, MASQUERADE_SETS))];
   }),
-  gc: ({ ipam }, { raw }) => Effect.succeed(ipam.type === "" ? [] : [{ plugin: ipam.type, config: raw }]),
-  status: ({ ipam }, { raw }) => Effect.flatMap(View, (view) => view.ask(ipam.type, "STATUS", raw)),
+  gc: (config, { raw }) => ipamGc(ipamType(config), raw),
+  status: (config, { raw }) => Effect.flatMap(neededIpam(config), (ipam) => ipamStatus(ipam, raw)),
 };

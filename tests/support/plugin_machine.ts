@@ -3,10 +3,11 @@ import type { KernelOp } from "../../src/effects/kernel/op.ts";
 import type { SimulatedOptions } from "../../src/effects/kernel/simulated.ts";
 import type { Command } from "../../src/engine/command.ts";
 import type { Plugin } from "../../src/engine/plugin.ts";
+import { runStatus } from "../../src/engine/run_status.ts";
 import { registry } from "../../src/plugins/registry.ts";
 import type { JsonObject } from "../../src/spec/json.ts";
 import type { CniResult } from "../../src/spec/result.ts";
-import { commandOf, Machine } from "./engine.ts";
+import { commandOf, Machine, outcomeOf } from "./engine.ts";
 
 /** What a link looks like in a machine's dump. */
 export interface DumpedLink {
@@ -45,6 +46,8 @@ export function pluginMachine<C>(plugin: Plugin<C>, before: readonly KernelOp[] 
     ops,
     run: (verb: Command["verb"], raw: JsonObject, change: Partial<Command> = {}) =>
       machine.command(plugin, commandOf(verb, raw, change)),
+    status: async (raw: JsonObject) =>
+      outcomeOf(await machine.run(runStatus(plugin, { raw, cniVersion: "1.1.0", path: "" }))),
     drift: (...more: readonly KernelOp[]) => machine.kernel.drift("/ns/c1", ...more),
     host: () => dump().host,
     container: () => dump().netns["/ns/c1"] ?? { links: {}, routes: [] },
@@ -71,4 +74,18 @@ export const MASTER: readonly KernelOp[] = [
   { op: "link.set", on: "host", name: "ens5", set: { up: true } },
   { op: "address.add", on: "host", link: "ens5", address: "192.0.2.7/24" },
   { op: "route.add", on: "host", link: "ens5", dst: "0.0.0.0/0", gw: "192.0.2.1", metric: 100 },
+];
+
+/** A pair of which `net0` is the container's, with the default route. */
+export const INSIDE: readonly KernelOp[] = [
+  {
+    op: "link.create",
+    on: "host",
+    name: "far0",
+    link: { kind: "veth", peer: { on: "container", name: "net0" } },
+    up: true,
+  },
+  { op: "link.set", on: "container", name: "net0", set: { up: true } },
+  { op: "address.add", on: "container", link: "net0", address: "198.51.100.2/24" },
+  { op: "route.add", on: "container", link: "net0", dst: "0.0.0.0/0", gw: "198.51.100.1" },
 ];

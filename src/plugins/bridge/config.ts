@@ -2,6 +2,7 @@
 import * as Schema from "effect/Schema";
 import { DnsConfig, Flag, intOr, stringOr } from "../../spec/config_schema.ts";
 import { described } from "../../spec/key_descriptions.ts";
+import { OptionalIpam } from "../ipam_key.ts";
 import { WantedMac } from "../wanted_mac.ts";
 
 const optionalInt = Schema.optionalKey(Schema.Int);
@@ -39,7 +40,7 @@ export const BridgeConfig = described(
     enabledad: Flag,
     disableContainerInterface: Flag,
     portIsolation: Flag,
-    ipam: Schema.optionalKey(described(Schema.Struct({ type: stringOr("") }), { type: "name of the IPAM plugin" })),
+    ipam: OptionalIpam,
     dns: Schema.optionalKey(DnsConfig),
     args: Schema.optionalKey(Schema.Struct({ cni: Schema.optionalKey(WantedMac) })),
     runtimeConfig: Schema.optionalKey(WantedMac),

@@ -2,6 +2,7 @@
 import * as Schema from "effect/Schema";
 import { DnsConfig, Flag, intOr } from "../../spec/config_schema.ts";
 import { described } from "../../spec/key_descriptions.ts";
+import { NeededIpam } from "../ipam_key.ts";
 import { WantedMac } from "../wanted_mac.ts";
 
 /**
@@ -10,7 +11,7 @@ import { WantedMac } from "../wanted_mac.ts";
  */
 export const PtpConfig = described(
   Schema.Struct({
-    ipam: described(Schema.Struct({ type: Schema.String }), { type: "name of the IPAM plugin" }),
+    ipam: NeededIpam,
     ipMasq: Flag,
     ipMasqBackend: Schema.optionalKey(Schema.Literals(["nftables", "iptables"])),
     mtu: intOr(0),

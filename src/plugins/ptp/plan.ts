@@ -4,6 +4,7 @@ import type { Request } from "../../engine/plugin.ts";
 import { addressOf, family, sameFamily } from "../../spec/cidr.ts";
 import { CniCode, Refused } from "../../spec/failure.ts";
 import type { CniResult, Dns, ResultIp } from "../../spec/result.ts";
+import { neededIpam } from "../ipam_key.ts";
 import { mtuProblem } from "../mtu.ts";
 import { ownDns } from "../own_dns.ts";
 import { wantedMac } from "../wanted_mac.ts";
@@ -37,13 +38,13 @@ const invalid = (msg: string, details: string) => new Refused({ code: CniCode.IN
 export const planPtp: (
   request: Pick<Request<PtpConfig>, "config" | "args">,
 ) => Effect.Effect<PtpPlan, Refused> = Effect.fnUntraced(function* (request) {
-  const { ipam: { type }, ipMasq, mtu, dns } = request.config;
-  if (type === "") return yield* invalid('Cannot use "ipam.type": it is empty', "name an IPAM plugin");
+  const { ipMasq, mtu, dns } = request.config;
+  const ipam = yield* neededIpam(request.config);
   const problem = mtuProblem(mtu);
   if (problem !== null) return yield* new Refused({ code: CniCode.INVALID_NETWORK_CONFIG, msg: problem });
   const mac = yield* wantedMac(request);
   return {
-    ipam: type,
+    ipam,
     ipMasq,
     ...(mtu > 0 ? { mtu } : {}),
     ...(mac === null ? {} : { mac }),

@@ -5,27 +5,13 @@ import { macvlan } from "../../../src/plugins/macvlan.ts";
 import { VERSIONS } from "../../../src/spec/released_versions.ts";
 import { done, failure, result } from "../../support/bridge_machine.ts";
 import { testCrashPoints } from "../../support/crash_points.ts";
-import { MASTER, pluginMachine, withPrev } from "../../support/plugin_machine.ts";
+import { INSIDE, MASTER, pluginMachine, withPrev } from "../../support/plugin_machine.ts";
 
 const NET = { cniVersion: "1.1.0", name: "net1", type: "macvlan", master: "ens5" } as const;
 const IPAM = { type: "host-local", subnet: "10.1.0.0/24", routes: [{ dst: "0.0.0.0/0" }] } as const;
 const MAC = "02:00:00:00:00:99";
 
 const machineOf = (...more: KernelOp[]) => pluginMachine(macvlan, [...MASTER, ...more]);
-
-/** A pair of which `net0` is the container's, with the default route. */
-const INSIDE: readonly KernelOp[] = [
-  {
-    op: "link.create",
-    on: "host",
-    name: "far0",
-    link: { kind: "veth", peer: { on: "container", name: "net0" } },
-    up: true,
-  },
-  { op: "link.set", on: "container", name: "net0", set: { up: true } },
-  { op: "address.add", on: "container", link: "net0", address: "198.51.100.2/24" },
-  { op: "route.add", on: "container", link: "net0", dst: "0.0.0.0/0", gw: "198.51.100.1" },
-];
 
 for (const version of VERSIONS) {
   Deno.test(`[macvlan 5.5] ${version}: ADD, CHECK and DEL with host-local`, async () => {

@@ -4,6 +4,7 @@ import type { KernelOp } from "../op.ts";
 import { connect, disconnect, isSecondary, sameNetwork } from "./connected.ts";
 import { insert6, newAddress6 } from "./ipv6.ts";
 import { hasIpv6, ipv6Disabled, promotesSecondaries } from "./ipv6_state.ts";
+import { isBusy } from "./links_over.ts";
 import { refuse } from "./refusal.ts";
 import { forgetSource } from "./routes.ts";
 import type { SimAddress, SimLink } from "./state.ts";
@@ -38,18 +39,27 @@ const add6 = (link: SimLink, { ip, prefix }: Cidr, noDad: boolean): SimAddress =
   return address;
 };
 
-/** EEXIST when the link has it (IPv6: with any prefix), EACCES where IPv6 is disabled, EINVAL where the MTU forbids it. */
+const refuseBusy = (link: SimLink, address: string): void => {
+  if (isBusy(link, address)) refuse("EADDRINUSE", "Address already assigned to an ipvlan device");
+};
+
+/**
+ * EEXIST when the link has it (IPv6: with any prefix), EACCES where IPv6 is disabled, EINVAL where the MTU forbids it,
+ * EADDRINUSE when an ipvlan of the same parent has it.
+ */
 export const addAddress = (link: SimLink, op: Of<"address.add">): void => {
   const cidr = parse(op.address);
   if (cidr.ip.family === 6) {
     if (!hasIpv6(link)) refuse("EINVAL");
     if (ipv6Disabled(link)) refuse("EACCES", "ipv6: IPv6 is disabled on this device.");
     const text = formatIp(cidr.ip);
+    refuseBusy(link, text);
     if (link.addresses.some(({ ip }) => ip === text)) refuse("EEXIST", "ipv6: address already assigned");
     connect(link, add6(link, cidr, op.noDad === true));
     return;
   }
   if (find(link, cidr) !== undefined) refuse("EEXIST", "ipv4: Address already assigned");
+  refuseBusy(link, formatIp(cidr.ip));
   connect(link, add4(link, cidr));
 };
 

@@ -49,11 +49,22 @@ const macOf = (world: SimWorld, { link, mac }: CreateOver, parent: SimLink): str
   return link.kind === "vlan" ? parent.mac : newMac(world);
 };
 
+/** All ipvlans of a parent have one mode: that of the last to be made (ipvlan_set_port_mode). */
+const shareMode = ({ uppers }: SimLink, mode: string): void => {
+  for (const { kind, over } of uppers) if (kind === "ipvlan" && over !== null) over.mode = mode;
+};
+
+/** Whether an ipvlan of the same parent has the address (ipvlan_addr_busy). */
+export const isBusy = ({ kind, over }: SimLink, address: string): boolean =>
+  kind === "ipvlan" && over !== null &&
+  [...over.parent.uppers].some((other) => other.kind === "ipvlan" && other.addresses.some(({ ip }) => ip === address));
+
 /** Makes such a link; `far` is its parent's namespace. */
 export const makeOver = (world: SimWorld, op: CreateOver, near: SimNetns, far: SimNetns): SimLink => {
   const { link, name, mtu } = op;
   const parent = parentOf(op, far);
   const data = link.kind === "vlan" ? { id: link.id } : { mode: link.mode };
+  if (link.kind === "ipvlan") shareMode(parent, link.mode);
   return putLink({
     name,
     kind: link.kind,

@@ -24,7 +24,8 @@ export interface SimVlan {
 /** What a link stands on, and the data of its kind. */
 export interface SimFooting {
   readonly parent: SimLink;
-  readonly mode?: string;
+  /** Of an ipvlan it changes with that of every other one of the same parent. */
+  mode?: string;
   readonly id?: number;
 }
 
