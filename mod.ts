@@ -93,6 +93,7 @@ export type {
   LinkSettings,
   LinkState,
 } from "./src/effects/kernel/op.ts";
+export type { ClassOp, FilterOp, QdiscKind, QdiscPlace, TokenBucket } from "./src/effects/kernel/op.ts";
 export type { IpvlanMode, MacvlanMode, PortSettings, PortVlan, VethPeer } from "./src/effects/kernel/op.ts";
 export type {
   NftCommand,
@@ -112,7 +113,16 @@ export { EventStore, type EventStoreShape, LogError } from "./src/effects/log/st
 export type { Corruption, PruneLimits, Reading, Stream } from "./src/effects/log/store.ts";
 export { type CreatedLink, HostError, type HostShape, type HostView, Kernel } from "./src/effects/kernel/host.ts";
 export { NetnsError, type NetnsIdentity, type NetnsWanted } from "./src/effects/kernel/host.ts";
-export type { Address, Link, LinkFooting, Neighbour, Route } from "./src/effects/kernel/host.ts";
+export type {
+  Address,
+  Filter,
+  Link,
+  LinkFooting,
+  Neighbour,
+  Qdisc,
+  Route,
+  TrafficClass,
+} from "./src/effects/kernel/host.ts";
 export { type Lease, LeaseError, Leases, type LeasesShape, type LeasesView } from "./src/effects/leases/leases.ts";
 export { LockError, NetworkLock, type NetworkLockShape } from "./src/effects/lock/network_lock.ts";
 export { DelegateError, type Invocation, Plugins } from "./src/engine/delegate.ts";

@@ -77,8 +77,8 @@ const attemptUndo = (services: Hands, call: Call, journal: Journal, entry: Entry
   ));
 
 /**
- * Why an undo is not carried out: it does not belong to its op, or the link that it would delete is none that the op
- * could have made. Null for all that the engine has written itself.
+ * Why an undo is not carried out: it does not belong to its op, or the link that it is about is none that the op could have
+ * made, or added a queue to. Null for all that the engine has written itself.
  */
 const refusalOf = Effect.fnUntraced(function* (host: HostView, key: AttachmentKey, entry: Entry) {
   const { op, undo } = entry;
@@ -87,6 +87,8 @@ const refusalOf = Effect.fnUntraced(function* (host: HostView, key: AttachmentKe
     ? `its undo "${undo.op}" does not belong to "${op.op}"`
     : op.op === "link.create" && (yield* isAnother(host, op))
     ? `"${op.name}" is not the ${op.link.kind} that was made`
+    : op.op === "qdisc.add" && (yield* isHardware(host, op))
+    ? `"${op.link}" is no virtual link`
     : null;
   return why === null ? null : refuse(key, entry, why);
 });
@@ -101,5 +103,12 @@ const refuse = ({ containerId }: AttachmentKey, { id }: Entry, why: string): Cni
 const isAnother = ({ link }: HostView, op: Extract<Op, { readonly op: "link.create" }>) =>
   op.on === "container" ? Effect.succeed(false) : Effect.match(link(op.on, op.name), {
     onSuccess: (found) => found !== null && found.kind !== op.link.kind,
+    onFailure: () => false,
+  });
+
+/** Whether it is a link of the host that no program has made, whose queues are everybody's. */
+const isHardware = ({ link }: HostView, op: Extract<Op, { readonly op: "qdisc.add" }>) =>
+  op.on === "container" ? Effect.succeed(false) : Effect.match(link(op.on, op.link), {
+    onSuccess: (found) => found !== null && found.kind === null,
     onFailure: () => false,
   });

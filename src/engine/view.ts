@@ -2,7 +2,9 @@
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import { Host, HostError, type HostView } from "../effects/kernel/host.ts";
-import { Leases, type LeasesView } from "../effects/leases/leases.ts";
+import { holds } from "../effects/kernel/holds.ts";
+import type { Op } from "../effects/kernel/op.ts";
+import { type LeaseError, Leases, type LeasesView } from "../effects/leases/leases.ts";
 import { Files } from "../effects/files.ts";
 import type { JsonObject } from "../spec/json.ts";
 import { type Call, type DelegateError, Plugins } from "./delegate.ts";
@@ -13,6 +15,8 @@ export interface ViewShape {
   readonly leases: LeasesView;
   /** Runs CHECK or STATUS of another plugin with this request config, for the same attachment. */
   readonly ask: (plugin: string, command: "CHECK" | "STATUS", config: JsonObject) => Effect.Effect<void, DelegateError>;
+  /** For CHECK of what the log does not know: what is not as this op would have left it, one sentence each. */
+  readonly holds: (op: Op) => Effect.Effect<readonly string[], HostError | LeaseError>;
   /** Content of a text file outside the kernel (resolv.conf, an allow list), or null when there is none. */
   readonly file: (path: string) => Effect.Effect<string | null, HostError>;
 }
@@ -32,6 +36,7 @@ export const viewFor = ({ key, netns, allowOwnNetns, args, path }: Call) =>
       leases,
       ask: (plugin, command, config) =>
         Effect.asVoid(plugins.invoke({ key, netns, allowOwnNetns, args, path, plugin, command, config })),
+      holds: (op) => holds(op, host, leases),
       file: (path) =>
         Effect.mapError(
           files.read(path),

@@ -1,6 +1,6 @@
 /** Ops and events as a person reads them: one line each. */
 import type { NftCommand, NftElement, NftField } from "../effects/kernel/nft.ts";
-import type { LinkOver, Op, Side } from "../effects/kernel/op.ts";
+import type { FilterOp, LinkOver, Op, QdiscKind, QdiscPlace, Side } from "../effects/kernel/op.ts";
 import type { AttachmentEvent } from "./event.ts";
 
 const where = (side: Side): string => (side === "host" ? "on the host" : "in the container");
@@ -57,10 +57,22 @@ const parent = ({ parent: { on, name } }: LinkOver): string => `${name} ${where(
 
 function link(op: Extract<Op, { op: "link.create" }>): string {
   const master = optional("in", op.master);
-  if (op.link.kind === "bridge" || op.link.kind === "dummy") return `${op.link.kind} ${op.name} ${where(op.on)}`;
+  if (op.link.kind === "bridge" || op.link.kind === "dummy" || op.link.kind === "ifb") {
+    return `${op.link.kind} ${op.name} ${where(op.on)}`;
+  }
   if ("parent" in op.link) return `${over(op.link)} ${op.name} ${where(op.on)}, on ${parent(op.link)}`;
   return `veth ${op.name} ${where(op.on)}${master}, its peer ${op.link.peer.name} ${where(op.link.peer.on)}`;
 }
+
+const qdisc = ({ kind, ...options }: QdiscKind): string => {
+  const all = settings(options);
+  return all === "" ? kind : `${kind} (${all})`;
+};
+
+const queueOf = ({ on, link, parent }: QdiscPlace): string => `${parent} of ${link} ${where(on)}`;
+
+const packets = ({ protocol, match }: FilterOp): string =>
+  match === undefined ? `${protocol} packets` : `${protocol} packets, ${match.field} ${match.prefix},`;
 
 /**
  * One line that says what the op does, in the words of ip(8) and nft(8).
@@ -107,6 +119,16 @@ export function describeOp(op: Op): string {
       return `add neighbour ${op.ip} lladdr ${op.mac} to ${op.link} ${where(op.on)}`;
     case "neighbour.remove":
       return `remove neighbour ${op.ip} from ${op.link} ${where(op.on)}`;
+    case "qdisc.add":
+      return `add qdisc ${qdisc(op.qdisc)} to ${queueOf(op)}`;
+    case "qdisc.delete":
+      return `delete qdisc ${op.kind} ${op.handle} of ${queueOf(op)}`;
+    case "class.add":
+      return `add class ${op.class} (${settings({ rate: op.rate, burst: op.burst })}) to ${op.link} ${where(op.on)}`;
+    case "filter.add":
+      return `add filter of ${packets(op)} to ${op.link} ${where(op.on)}${
+        optional("redirect to", op.redirect) || ` flow ${op.flow}`
+      }`;
     case "sysctl.write":
       return `write ${op.value} to ${op.key} ${where(op.on)}`;
     case "nft.apply":

@@ -11,7 +11,10 @@ import { decodeLink } from "../../src/effects/kernel/linux/rtnetlink/link_decode
 import { decodeNeighbour } from "../../src/effects/kernel/linux/rtnetlink/neighbour.ts";
 import { decodeRoute } from "../../src/effects/kernel/linux/rtnetlink/route_decode.ts";
 import { decodeVlans } from "../../src/effects/kernel/linux/rtnetlink/vlan.ts";
-import { parseIp } from "../../src/spec/cidr.ts";
+import { decodeClass } from "../../src/effects/kernel/linux/tc/class.ts";
+import { decodeFilter } from "../../src/effects/kernel/linux/tc/filter.ts";
+import { decodeQdisc } from "../../src/effects/kernel/linux/tc/qdisc.ts";
+import { parseCidr, parseIp } from "../../src/spec/cidr.ts";
 import { fuzz } from "../support/fuzz.ts";
 import { damaged, joined, noise, smallerBytes } from "../support/fuzz_bytes.ts";
 import { oneOf } from "../support/fuzz_json.ts";
@@ -37,6 +40,12 @@ function decodes(body: Uint8Array): void {
   const neighbour = decodeNeighbour(body);
   if (neighbour !== null) assert(parseIp(neighbour.ip) !== null);
   for (const { vid, to } of decodeVlans(body)) assert(vid <= 0xffff && (to ?? 0) <= 0xffff);
+  const qdisc = decodeQdisc(body);
+  if (qdisc !== null) assert(/^[0-9a-f]+:[0-9a-f]*$/.test(qdisc.handle) && u32(qdisc.burstTicks ?? null));
+  const ofHtb = decodeClass(body);
+  if (ofHtb !== null) assert(ofHtb.rate >= 0 && u32(ofHtb.burstTicks));
+  const match = decodeFilter(body)?.match ?? null;
+  if (match !== null && match !== "other") assert(parseCidr(match.prefix) !== null, match.prefix);
   const failure = readFailure(0x300, body);
   if (failure !== null) {
     assert(failure instanceof NetlinkFailure && /^E[A-Z0-9]+|\d/.test(failure.errno), failure.errno);

@@ -236,6 +236,21 @@ const nft: Make = (random) => {
   return { op: "nft.apply", on: random.pick(["host", "container"]), commands: [command(), ...random.list(2, command)] };
 };
 
+const queue: Make = (random) => {
+  const on = random.pick(["host", "host", "container"] as const);
+  const at = { on, link: random.pick(on === "host" ? ["veth0", "veth1", "bwp1", "bwp1", "none"] : ["net1", "eth0"]) };
+  const bucket = { rate: random.pick([1_000, 2_000]), burst: 1_514 };
+  return random.pick<KernelOp>([
+    { op: "link.create", on, name: "bwp1", link: { kind: "ifb" }, mtu: 1400, up: true },
+    { op: "qdisc.add", ...at, parent: "root", handle: "1:", qdisc: { kind: "tbf", ...bucket, limit: 9_000 } },
+    { op: "qdisc.add", ...at, parent: "root", handle: "1:", qdisc: { kind: "htb", fallback: "1:30" } },
+    { op: "class.add", ...at, parent: "1:", class: "1:30", ...bucket },
+    { op: "qdisc.add", ...at, parent: "1:30", handle: "30:", qdisc: { kind: "bfifo", limit: 9_000 } },
+    { op: "qdisc.add", ...at, parent: "ingress", handle: "ffff:", qdisc: { kind: "ingress" } },
+    { op: "filter.add", ...at, parent: "ffff:", priority: 1, protocol: "all", flow: "1:1", redirect: "bwp1" },
+  ]);
+};
+
 const drop: Make = (random) =>
   random.pick<KernelOp>([
     { op: "link.delete", on: "host", name: random.pick(["veth1", "veth2"]) },
@@ -261,6 +276,8 @@ const MAKERS = [
   sysctl,
   nft,
   nft,
+  queue,
+  queue,
   drop,
 ] as const;
 

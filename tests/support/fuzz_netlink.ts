@@ -4,6 +4,9 @@ import { encodeFields } from "../../src/effects/kernel/linux/nftables/field.ts";
 import { NLMSG_HDRLEN, Writer } from "../../src/effects/kernel/linux/netlink/message.ts";
 import { encodeAddress } from "../../src/effects/kernel/linux/rtnetlink/address.ts";
 import { encodeNeighbour } from "../../src/effects/kernel/linux/rtnetlink/neighbour.ts";
+import { encodeClass } from "../../src/effects/kernel/linux/tc/class.ts";
+import { encodeFilter } from "../../src/effects/kernel/linux/tc/filter.ts";
+import { encodeQdisc } from "../../src/effects/kernel/linux/tc/qdisc.ts";
 import { encodeVlans } from "../../src/effects/kernel/linux/rtnetlink/vlan.ts";
 import { encodeComment } from "../../src/effects/kernel/linux/nftables/userdata.ts";
 import type { Random } from "../property/spec_random.ts";
@@ -39,6 +42,11 @@ function route(): Uint8Array {
 const refusal = (): Uint8Array =>
   new Writer().u32(-17 >>> 0).bytes(new Uint8Array(16)).attributeString(1, "File exists").attributeU32(2, 24).finish();
 
+const QUEUE = { on: "host", link: "a", handle: "1:" } as const;
+/** A rate of more than 32 bits. */
+const FAST = { rate: 2 ** 33, burst: 9_000 } as const;
+const FILTER = { on: "host", link: "a", parent: "1:", priority: 1, flow: "1:1" } as const;
+
 /** Bodies of rtnetlink's messages. */
 export const ROUTING: readonly (() => Uint8Array)[] = [
   link,
@@ -47,6 +55,16 @@ export const ROUTING: readonly (() => Uint8Array)[] = [
   () => encodeAddress({ op: "address.add", on: "host", link: "a", address: "10.1.0.2/16", noDad: true }, 7),
   () => encodeAddress({ op: "address.add", on: "host", link: "a", address: "fd00::2/64" }, 7),
   () => encodeNeighbour({ op: "neighbour.add", on: "host", link: "a", ip: "10.1.0.9", mac: "02:00:00:00:00:09" }, 7),
+  () => encodeQdisc(7, { op: "qdisc.add", ...QUEUE, parent: "root", qdisc: { kind: "tbf", ...FAST, limit: 9_000 } }),
+  () => encodeQdisc(7, { op: "qdisc.add", ...QUEUE, parent: "root", qdisc: { kind: "htb", fallback: "1:30" } }),
+  () => encodeClass(7, { op: "class.add", ...QUEUE, parent: "1:", class: "1:30", ...FAST }),
+  () => encodeFilter(7, { op: "filter.add", ...FILTER, protocol: "all" }, 9),
+  () =>
+    encodeFilter(
+      7,
+      { op: "filter.add", ...FILTER, protocol: "ip", match: { field: "src", prefix: "10.0.0.0/8" } },
+      null,
+    ),
   () => encodeVlans({ index: 7, kind: "bridge" }, [{ vid: 1, pvid: true, untagged: true }, { vid: 5, to: 9 }]),
 ];
 

@@ -14,6 +14,7 @@ export type Look =
   | { readonly look: "link" | "addresses" | "neighbours" | "vlans"; readonly on: Side; readonly name: string }
   | { readonly look: "routes"; readonly on: Side; readonly family: 4 | 6; readonly table?: number }
   | { readonly look: "towards"; readonly on: Side; readonly ip: string }
+  | { readonly look: "qdisc" | "class" | "filters"; readonly on: Side; readonly name: string; readonly at: string }
   | { readonly look: "sysctl"; readonly on: Side; readonly key: string }
   | { readonly look: "element"; readonly on: Side; readonly which: NftElement };
 
@@ -82,6 +83,17 @@ const lookAtLink = Effect.fnUntraced(function* (view: HostView, on: Side, name: 
   return showLink(link, link.master === null ? null : yield* view.linkByIndex(on, link.master), macs);
 });
 
+const lookAtFilters = Effect.fnUntraced(function* (view: HostView, on: Side, name: string, handle: string) {
+  const shown: unknown[] = [];
+  for (const { redirect, ...filter } of yield* view.filters(on, name, handle)) {
+    const target = redirect === null ? null : yield* view.linkByIndex(on, redirect);
+    shown.push(inOrder({ ...filter, redirect: target?.name ?? (redirect === null ? "none" : "gone") }));
+  }
+  return shown;
+});
+
+const orderedOrNull = (thing: object | null) => thing === null ? null : inOrder(thing);
+
 const see = (view: HostView, look: Look, macs: ReadonlySet<string>): Effect.Effect<unknown, HostError> => {
   switch (look.look) {
     case "link":
@@ -99,10 +111,16 @@ const see = (view: HostView, look: Look, macs: ReadonlySet<string>): Effect.Effe
       return Effect.map(view.routes(look.on, look.family, look.table), showRoutes);
     case "towards":
       return Effect.map(view.linkTowards(look.on, look.ip), (link) => link?.name ?? null);
+    case "qdisc":
+      return Effect.map(view.qdisc(look.on, look.name, look.at), orderedOrNull);
+    case "class":
+      return Effect.map(view.trafficClass(look.on, look.name, look.at), orderedOrNull);
+    case "filters":
+      return lookAtFilters(view, look.on, look.name, look.at);
     case "sysctl":
       return view.sysctl(look.on, look.key);
     case "element":
-      return Effect.map(view.element(look.on, look.which), (found) => found === null ? null : inOrder(found));
+      return Effect.map(view.element(look.on, look.which), orderedOrNull);
   }
 };
 

@@ -44,6 +44,7 @@ export const recipesOn = (host: HostShape, files: Files = {}) => {
     host,
     leases: { held: noOther, holds: noOther, owners: noOther, available: noOther },
     ask: noOther,
+    holds: noOther,
     file: (path) => Effect.succeed(files[path] ?? null),
   });
   return {

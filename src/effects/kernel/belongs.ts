@@ -84,6 +84,9 @@ const isInverse = (key: AttachmentKey, op: Op, undo: Op): boolean => {
       return op.on === "container" && same(named(op, "route.remove"), undo);
     case "neighbour.add":
       return op.on === "container" && same(named(op, "neighbour.remove"), undo);
+    case "qdisc.add":
+      return undo.op === "qdisc.delete" && undo.on === op.on && undo.link === op.link && undo.parent === op.parent &&
+        undo.handle === op.handle && undo.kind === op.qdisc.kind;
     case "sysctl.write":
       return undo.op === op.op && op.on === "container" && undo.on === op.on && undo.key === op.key;
     case "nft.apply":
@@ -102,6 +105,9 @@ const isInverse = (key: AttachmentKey, op: Op, undo: Op): boolean => {
     case "address.remove":
     case "route.remove":
     case "neighbour.remove":
+    case "qdisc.delete":
+    case "class.add":
+    case "filter.add":
     case "iptables.delete":
     case "lease.release":
     case "backup.delete":

@@ -5,26 +5,17 @@
 import * as Effect from "effect/Effect";
 import { MAIN_TABLE } from "../../spec/routing.ts";
 import type { Lease, LeaseError, LeasesView } from "../leases/leases.ts";
+import { expect, type Findings, FINE, linkAt, missing, where } from "./finding.ts";
+import { checkClass, checkFilter, checkQdisc } from "./holds_tc.ts";
 import type { HostError, HostView, Link, LinkFooting, Route } from "./host.ts";
 import type { NftElement, NftField } from "./nft.ts";
 import type { LinkOver, LinkSettings, Op, PortVlan, Side } from "./op.ts";
 import { canonicalIp, canonicalPrefix, metricOf, sameAddress, sameElementValue, sameIp, sameRoute } from "./same.ts";
 
 type Of<Name extends Op["op"]> = Extract<Op, { readonly op: Name }>;
-type Findings = readonly string[];
 type Looked = Effect.Effect<Findings, HostError>;
 
-const FINE: Findings = [];
-
-const where = (on: Side): string => on === "host" ? "on the host" : "in the container";
-const linkAt = (on: Side, name: string): string => `link "${name}" ${where(on)}`;
 const onOff = (flag: boolean): string => flag ? "on" : "off";
-
-/** One finding, or none when expected and found agree. */
-const expect = (thing: string, what: string, expected: string, found: string): Findings =>
-  expected === found ? FINE : [`${thing}: expected ${what}${expected}, found ${found}`];
-
-const missing = (thing: string): Findings => [`${thing}: expected it to exist, found none`];
 
 const nameOf = Effect.fnUntraced(function* (view: HostView, on: Side, index: number | null) {
   if (index === null) return "none";
@@ -265,6 +256,12 @@ export const holds = (
       return checkRoute(op, view);
     case "neighbour.add":
       return checkNeighbour(op, view);
+    case "qdisc.add":
+      return checkQdisc(op, view);
+    case "class.add":
+      return checkClass(op, view);
+    case "filter.add":
+      return checkFilter(op, view);
     case "sysctl.write":
       return checkSysctl(op, view);
     case "nft.apply":
@@ -277,6 +274,7 @@ export const holds = (
     case "address.remove":
     case "route.remove":
     case "neighbour.remove":
+    case "qdisc.delete":
     case "conntrack.flush":
     case "iptables.delete":
     case "lease.release":

@@ -153,6 +153,48 @@ export interface Neighbour {
   readonly permanent: boolean;
 }
 
+/** A queueing discipline that a program has added; the kernel's own have no handle and are not shown. */
+export interface Qdisc {
+  /** As tc(8) writes it: `1:`. */
+  readonly handle: string;
+  /** TCA_KIND. */
+  readonly kind: string;
+  /** Of a tbf, in bytes per second. */
+  readonly rate?: number;
+  /** Of a tbf and a bfifo: how many bytes may wait. */
+  readonly limit?: number;
+  /** Of a tbf: the time that a burst takes at its rate, in ticks of 64 ns; at most 2^32 - 1. */
+  readonly burstTicks?: number;
+  /** Of an htb: the class for what no filter leads to one; absent where such packets are not held up. */
+  readonly fallback?: string;
+}
+
+/** A class of an htb. */
+export interface TrafficClass {
+  /** As tc(8) writes it: `1:30`. */
+  readonly handle: string;
+  /** In bytes per second. */
+  readonly rate: number;
+  /** The time that a burst takes at its rate, in ticks of 64 ns; at most 2^32 - 1. */
+  readonly burstTicks: number;
+}
+
+/** A filter of a queueing discipline. */
+export interface Filter {
+  /** TCA_KIND. */
+  readonly kind: string;
+  /** The lower comes first. */
+  readonly priority: number;
+  /** Which packets it looks at. */
+  readonly protocol: "all" | "ip" | "ipv6" | "other";
+  /** What it compares; null for nothing. */
+  readonly match: { readonly field: "src" | "dst"; readonly prefix: string } | "other" | null;
+  /** The class that it puts packets in. */
+  readonly flow: string | null;
+  /** Index of the link that it redirects packets to; 0 where that is gone, null where it redirects none. */
+  readonly redirect: number | null;
+}
+
 /** What `link.create` answers. */
 export interface CreatedLink {
   /** The new link's index. */
@@ -183,6 +225,12 @@ export interface HostView {
   readonly neighbours: (on: Side, link: string) => Effect.Effect<readonly Neighbour[], HostError>;
   /** The VLANs of a bridge port; of the bridge itself, where `name` is one. */
   readonly vlans: (on: Side, name: string) => Effect.Effect<readonly PortVlan[], HostError>;
+  /** The queueing discipline at this parent of a link (`QdiscPlace`), or null. */
+  readonly qdisc: (on: Side, link: string, parent: string) => Effect.Effect<Qdisc | null, HostError>;
+  /** The class of an htb with that handle, or null. */
+  readonly trafficClass: (on: Side, link: string, handle: string) => Effect.Effect<TrafficClass | null, HostError>;
+  /** The filters of the queueing discipline with that handle, in their order. */
+  readonly filters: (on: Side, link: string, handle: string) => Effect.Effect<readonly Filter[], HostError>;
   /** Content of /proc/sys/<key> without the final newline, or null when there is no such key. */
   readonly sysctl: (on: Side, key: string) => Effect.Effect<string | null, HostError>;
   /** The element with that key, with its value and comment; null when element, set or table is missing. */

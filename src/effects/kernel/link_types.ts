@@ -18,6 +18,8 @@ export type LinkKind =
   | { readonly kind: "bridge"; readonly vlanFiltering?: boolean }
   | { readonly kind: "veth"; readonly peer: VethPeer }
   | { readonly kind: "dummy" }
+  /** Gives what is redirected to it a queue of its own, and then lets it go on where it was. */
+  | { readonly kind: "ifb" }
   | LinkOver;
 
 /** The link that another one stands on (IFLA_LINK), by its own side and name. */

@@ -7,8 +7,10 @@
 import type { JsonObject } from "../../spec/json.ts";
 import type { LinkIdentity, LinkKind, LinkSettings, LinkState } from "./link_types.ts";
 import type { NftCommand } from "./nft.ts";
+import type { ClassOp, FilterOp, QdiscKind, QdiscPlace } from "./tc_types.ts";
 
 export type * from "./link_types.ts";
+export type * from "./tc_types.ts";
 
 /** An op names a side, not a namespace: a stream has exactly one container namespace, recorded in its ADD. */
 export type Side = "host" | "container";
@@ -136,6 +138,13 @@ export type KernelOp =
   | ({ readonly op: "route.remove" } & RouteOp)
   | ({ readonly op: "neighbour.add" } & NeighbourOp)
   | ({ readonly op: "neighbour.remove" } & NeighbourOp)
+  | ({ readonly op: "qdisc.add"; readonly handle: string; readonly qdisc: QdiscKind } & QdiscPlace)
+  /** With its classes and filters. ENOENT, and nothing is changed, where another one is by now. */
+  | ({ readonly op: "qdisc.delete"; readonly handle: string; readonly kind: QdiscKind["kind"] } & QdiscPlace)
+  /** Goes with its queueing discipline, which the same stream has made. */
+  | ({ readonly op: "class.add" } & ClassOp)
+  /** Goes with its queueing discipline, which the same stream has made. */
+  | ({ readonly op: "filter.add" } & FilterOp)
   /** `key` is a path below /proc/sys, with slashes: `net/ipv4/ip_forward`. */
   | { readonly op: "sysctl.write"; readonly on: Side; readonly key: string; readonly value: string }
   /** One atomic nf_tables batch. */

@@ -32,7 +32,7 @@ export const linkKey = (on: Side, name: string): string => `${on}/${name}`;
  * the host (a VLAN's gateway), serve every attachment of the network.
  */
 const isOwn = (op: Of<"link.create">): boolean =>
-  op.on === "container" || (op.link.kind === "veth" && op.link.peer.on === "container");
+  op.on === "container" || op.link.kind === "ifb" || (op.link.kind === "veth" && op.link.peer.on === "container");
 
 /**
  * The links that these ops make for the attachment alone, both ends of a veth pair, and those that they bring, which lose
@@ -195,6 +195,19 @@ const undoSysctl = (op: Of<"sysctl.write">, { view, created }: UndoContext): Und
   return Effect.map(view.sysctl(op.on, op.key), (value) => value === null ? null : { ...op, value });
 };
 
+/**
+ * A queue of a virtual link is the attachment's, on either side: nobody makes one on a link that serves others. Hardware is
+ * everybody's.
+ */
+const undoQdisc = Effect.fnUntraced(function* (op: Of<"qdisc.add">, { view, created }: UndoContext) {
+  const { on, link, parent, handle, qdisc: { kind } } = op;
+  if (created.has(linkKey(on, link))) return null;
+  const found = yield* view.link(on, link);
+  if (found === null || found.kind === null) return null;
+  const there = yield* view.qdisc(on, link, parent);
+  return there === null ? { op: "qdisc.delete" as const, on, link, parent, handle, kind } : null;
+});
+
 /** Elements belong to the attachment; tables, chains, sets and rules are shared. Conditional, so that only ours go. */
 const undoNft = (op: Of<"nft.apply">): Op | null => {
   const commands = op.commands.flatMap((command): NftCommand[] => {
@@ -225,6 +238,8 @@ const undoKernel = (op: KernelOp, context: UndoContext): Undo => {
       return undoSysctl(op, context);
     case "nft.apply":
       return Effect.succeed(undoNft(op));
+    case "qdisc.add":
+      return undoQdisc(op, context);
     case "conntrack.flush":
       // Popped after the elements that were added later are gone: connections they steered are then looked up afresh.
       return Effect.succeed(op);
@@ -234,6 +249,9 @@ const undoKernel = (op: KernelOp, context: UndoContext): Undo => {
     case "address.remove":
     case "route.remove":
     case "neighbour.remove":
+    case "qdisc.delete":
+    case "class.add":
+    case "filter.add":
     case "iptables.delete":
       return NOTHING;
     default:

@@ -14,6 +14,9 @@ import { setPort } from "./rtnetlink/port.ts";
 import { addRoute, removeRoute } from "./rtnetlink/route.ts";
 import { addVlans, deleteVlans } from "./rtnetlink/vlan.ts";
 import { writeSysctl } from "./sysctl.ts";
+import { addClass } from "./tc/class.ts";
+import { addFilter } from "./tc/filter.ts";
+import { addQdisc, deleteQdisc } from "./tc/qdisc.ts";
 
 /** The namespaces of an attachment; null for a container side that is not there. */
 export type Sides = Readonly<Record<Side, OpenNetns | null>>;
@@ -25,7 +28,7 @@ export function sideOf(sides: Sides, on: Side): OpenNetns {
   return netns;
 }
 
-/** The ops that change addresses, routes, neighbours, VLANs and links through a socket alone. */
+/** The ops that change links, what is on them, and how they queue, through a socket alone. */
 function applyRoute({ route }: OpenNetns, op: KernelOp): void {
   switch (op.op) {
     case "link.set":
@@ -50,6 +53,14 @@ function applyRoute({ route }: OpenNetns, op: KernelOp): void {
       return addNeighbour(route, op);
     case "neighbour.remove":
       return removeNeighbour(route, op);
+    case "qdisc.add":
+      return addQdisc(route, op);
+    case "qdisc.delete":
+      return deleteQdisc(route, op);
+    case "class.add":
+      return addClass(route, op);
+    case "filter.add":
+      return addFilter(route, op);
   }
 }
 

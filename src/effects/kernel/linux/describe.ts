@@ -33,6 +33,11 @@ const subjectOf = (op: KernelOp): string => {
     case "neighbour.add":
     case "neighbour.remove":
       return `${op.ip} on ${op.link}`;
+    case "qdisc.add":
+    case "qdisc.delete":
+    case "class.add":
+    case "filter.add":
+      return op.link;
     default:
       return op.name;
   }

@@ -15,6 +15,9 @@ import { allLinks, linkByIndex, linkByName } from "./rtnetlink/link_look.ts";
 import { neighboursOf } from "./rtnetlink/neighbour.ts";
 import { linkTowards, routesOf } from "./rtnetlink/route.ts";
 import { vlansOf } from "./rtnetlink/vlan.ts";
+import { classOf } from "./tc/class.ts";
+import { filtersOf } from "./tc/filter.ts";
+import { qdiscOf } from "./tc/qdisc.ts";
 import { readSysctl } from "./sysctl.ts";
 
 /** Runs synchronous code of this layer; its failures become typed. */
@@ -82,6 +85,9 @@ export function linuxHost(sides: Sides, netns: NetnsIdentity | null): HostShape 
     linkTowards: (on, ip) => look(on, "route", ip, null, ({ route }) => linkTowards(route, ip)),
     neighbours: (on, link) => look(on, "neighbours", link, [], ({ route }) => neighboursOf(route, link)),
     vlans: (on, name) => look(on, "VLANs", name, [], ({ route }) => vlansOf(route, name)),
+    qdisc: (on, link, parent) => look(on, "qdisc", link, null, ({ route }) => qdiscOf(route, link, parent)),
+    trafficClass: (on, link, handle) => look(on, "class", link, null, ({ route }) => classOf(route, link, handle)),
+    filters: (on, link, handle) => look(on, "filters", link, [], ({ route }) => filtersOf(route, link, handle)),
     sysctl: (on, key) => look(on, "sysctl", key, null, (side) => readSysctl(side, key)),
     element: (on, which) =>
       look(on, "element", describeElement(which), null, ({ netfilter }) => readElement(netfilter, which)),

@@ -17,12 +17,22 @@ import { refuse } from "./refusal.ts";
 import { addRoute, removeRoute } from "./routes.ts";
 import type { SimLink, SimNetns, SimWorld } from "./state.ts";
 import { writeSysctl } from "./sysctl.ts";
+import { addClass, addFilter, addQdisc, deleteQdisc } from "./tc.ts";
 import { addVlans, deleteVlans } from "./vlans.ts";
 
 type Of<Name extends KernelOp["op"]> = Extract<KernelOp, { readonly op: Name }>;
 type LinkOp = Of<"link.set" | "link.delete" | "port.set" | "vlan.add" | "vlan.delete">;
 type OverLinkOp = Of<
-  "address.add" | "address.remove" | "route.add" | "route.remove" | "neighbour.add" | "neighbour.remove"
+  | "address.add"
+  | "address.remove"
+  | "route.add"
+  | "route.remove"
+  | "neighbour.add"
+  | "neighbour.remove"
+  | "qdisc.add"
+  | "qdisc.delete"
+  | "class.add"
+  | "filter.add"
 >;
 
 const linkOf = (netns: SimNetns, name: string): SimLink => netns.links.get(name) ?? refuse("ENODEV");
@@ -71,6 +81,14 @@ const overLink = (link: SimLink, op: OverLinkOp): void => {
       return addNeighbour(link, op);
     case "neighbour.remove":
       return removeNeighbour(link, op);
+    case "qdisc.add":
+      return addQdisc(link, op);
+    case "qdisc.delete":
+      return deleteQdisc(link, op);
+    case "class.add":
+      return addClass(link, op);
+    case "filter.add":
+      return addFilter(link, op);
     default:
       return op satisfies never;
   }

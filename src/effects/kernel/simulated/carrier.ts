@@ -26,7 +26,7 @@ const withoutCarrier = (link: SimLink): string => {
 export const operStateOf = (link: SimLink): string => {
   if (!link.up) return "down";
   if (
-    (link.kind === null && link.device === null) || link.kind === "dummy" ||
+    (link.kind === null && link.device === null) || link.kind === "dummy" || link.kind === "ifb" ||
     (link.kind === "bridge" && !link.portsCounted)
   ) return "unknown";
   return hasCarrier(link) ? "up" : withoutCarrier(link);

@@ -2,6 +2,7 @@
 import type { Json, JsonObject } from "../../../spec/json.ts";
 import { showAddress, showLink, showNeighbours, showRoute } from "./look.ts";
 import type { SimLink, SimNetns, SimTable, SimWorld } from "./state.ts";
+import { dumpQdiscs } from "./tc.ts";
 import { listVlans } from "./vlans.ts";
 
 /** A copy with every key in order, of what JSON can hold; `undefined` is left out. */
@@ -34,6 +35,7 @@ const dumpLink = (world: SimWorld, link: SimLink): Json =>
     peer: otherName(link, link.peer),
     over: link.over === null ? undefined : { ...link.over, parent: otherName(link, link.over.parent) },
     vlans: listVlans(world, link),
+    qdiscs: dumpQdiscs(link),
     // Whether detection of duplicates has ended is a matter of time, not of who changed what.
     addresses: sorted(link.addresses.map((address) => plain({ ...showAddress(address), tentative: undefined }))),
     neighbours: sorted(showNeighbours(link).map(plain)),

@@ -12,6 +12,7 @@ import { Refusal, refuse } from "./refusal.ts";
 import { linkTowards } from "./routes.ts";
 import type { SimLink, SimNetns, SimWorld } from "./state.ts";
 import { readSysctl } from "./sysctl.ts";
+import { showClass, showFilters, showQdisc } from "./tc.ts";
 import { listVlans } from "./vlans.ts";
 
 /** What an error says was being done, and to what. */
@@ -35,6 +36,11 @@ const describe = (op: KernelOp): { readonly doing: string; readonly subject: str
     case "neighbour.add":
     case "neighbour.remove":
       return { doing, subject: `${op.ip} on ${op.link}` };
+    case "qdisc.add":
+    case "qdisc.delete":
+    case "class.add":
+    case "filter.add":
+      return { doing, subject: op.link };
     default:
       return { doing, subject: op.name };
   }
@@ -92,6 +98,9 @@ const views = (world: SimWorld, container: SimNetns | null, look: Look): HostVie
     linkTowards: (on, ip) => look(on, null, (netns) => shown(linkTowards(netns, ip))),
     neighbours: (on, name) => ofLink(on, name, [], showNeighbours),
     vlans: (on, name) => ofLink(on, name, [], (link) => listVlans(world, link)),
+    qdisc: (on, name, parent) => ofLink(on, name, null, (link) => showQdisc(link, parent)),
+    trafficClass: (on, name, handle) => ofLink(on, name, null, (link) => showClass(link, handle)),
+    filters: (on, name, handle) => ofLink(on, name, [], (link) => showFilters(link, handle)),
     sysctl: (on, key) => look(on, null, (netns) => readSysctl(netns, key)),
     element: (on, which) => look(on, null, (netns) => readElement(netns, which)),
     elements: (on, table, comment) => look(on, [], (netns) => readElements(netns, table, comment)),

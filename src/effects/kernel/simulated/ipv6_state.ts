@@ -20,7 +20,7 @@ const highest = (link: SimLink, leaf: string, ofAll: number, ofLink: number): nu
 
 /** IFF_NOARP: it has no neighbours to ask. */
 const hasNoArp = ({ kind, over }: SimLink): boolean =>
-  kind === "dummy" || (kind === "ipvlan" && over?.mode !== undefined && over.mode !== "l2");
+  kind === "dummy" || kind === "ifb" || (kind === "ipvlan" && over?.mode !== undefined && over.mode !== "l2");
 
 /** Whether a new address is first checked for duplicates (addrconf_dad_begin, net/ipv6/addrconf.c). */
 export const detectsDuplicates = (link: SimLink): boolean =>

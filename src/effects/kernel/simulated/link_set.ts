@@ -14,7 +14,7 @@ const MAX_MTU = 65_535;
 
 /** EINVAL when no Ethernet device can have this MTU; lo takes any. */
 export const checkMtu = (mtu: number, kind: SimLink["kind"]): void => {
-  if (kind === null || kind === "dummy") return;
+  if (kind === null || kind === "dummy" || kind === "ifb") return;
   if (mtu < MIN_MTU) refuse("EINVAL", "mtu less than device minimum");
   if (mtu > MAX_MTU) refuse("EINVAL", "mtu greater than device maximum");
 };

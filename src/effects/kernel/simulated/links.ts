@@ -5,7 +5,16 @@ import { type KernelOp, otherSideOf, type Side } from "../op.ts";
 import { applyMaster, applyMtu, applyUp, checkMac, checkMaster, checkMtu, followPorts } from "./link_set.ts";
 import { refuse } from "./refusal.ts";
 import { checkOver, isOver, makeOver } from "./links_over.ts";
-import { ETHERNET_MTU, newMac, portsOf, putLink, type SimLink, type SimNetns, type SimWorld } from "./state.ts";
+import {
+  ETHERNET_MTU,
+  IFB_TX_QUEUE_LEN,
+  newMac,
+  portsOf,
+  putLink,
+  type SimLink,
+  type SimNetns,
+  type SimWorld,
+} from "./state.ts";
 
 type Create = Extract<KernelOp, { readonly op: "link.create" }>;
 type CreateVeth = Create & { readonly link: { readonly kind: "veth" } };
@@ -71,10 +80,12 @@ const checkCreate = (world: SimWorld, op: Create, near: SimNetns, far: SimNetns)
   if (filters && !world.facts.vlanFiltering) refuse("EOPNOTSUPP");
 };
 
-const makeDummy = (world: SimWorld, { name, mac, mtu }: Create, netns: SimNetns): SimLink =>
+/** A link that ends in the kernel. */
+const makeAlone = (world: SimWorld, kind: "dummy" | "ifb", { name, mac, mtu }: Create, netns: SimNetns): SimLink =>
   putLink({
     name,
-    kind: "dummy",
+    kind,
+    ...(kind === "ifb" ? { txQueueLen: IFB_TX_QUEUE_LEN } : {}),
     netns,
     mac: mac === undefined ? newMac(world) : checkMac(mac),
     mtu: mtu ?? ETHERNET_MTU,
@@ -83,7 +94,7 @@ const makeDummy = (world: SimWorld, { name, mac, mtu }: Create, netns: SimNetns)
 const make = (world: SimWorld, op: Create, near: SimNetns, far: SimNetns): SimLink => {
   if (isVeth(op)) return makeVeth(world, op, near, far);
   if (isOver(op)) return makeOver(world, op, near, far);
-  if (op.link.kind === "dummy") return makeDummy(world, op, near);
+  if (op.link.kind === "dummy" || op.link.kind === "ifb") return makeAlone(world, op.link.kind, op, near);
   return makeBridge(world, op, near, op.link.kind === "bridge" && op.link.vlanFiltering === true);
 };
 

@@ -19,6 +19,7 @@ const enter = (link: SimLink, netns: SimNetns, name: string): void => {
   applyUp(link, false);
   link.addresses = [];
   link.neighbours.clear();
+  link.qdiscs.clear();
   link.netns.links.delete(link.name);
   if ([...netns.links.values()].some(({ index }) => index === link.index)) link.index = newIndex(netns);
   link.name = name;

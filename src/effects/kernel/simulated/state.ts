@@ -1,7 +1,7 @@
 /** What the simulated kernel knows: plain mutable data, one `SimNetns` for each namespace. */
 import { sysctlDefaults } from "./sysctl_defaults.ts";
 import type { NftCommand, NftElement, NftHook, NftType } from "../nft.ts";
-import type { LinkKind } from "../op.ts";
+import type { FilterOp, LinkKind, QdiscKind, TokenBucket } from "../op.ts";
 
 /** An address of a link; `ip` without and `prefix` the length of its prefix. */
 export interface SimAddress {
@@ -27,6 +27,20 @@ export interface SimFooting {
   /** Of an ipvlan it changes with that of every other one of the same parent. */
   mode?: string;
   readonly id?: number;
+}
+
+/** A filter; `redirect` is the link that it leads to. */
+export interface SimFilter extends Omit<FilterOp, "on" | "link" | "parent" | "redirect"> {
+  readonly redirect: SimLink | null;
+}
+
+/** A queueing discipline that somebody has added. */
+export interface SimQdisc {
+  readonly handle: string;
+  readonly qdisc: QdiscKind;
+  /** Of an htb: its classes by handle. */
+  readonly classes: Map<string, TokenBucket>;
+  readonly filters: SimFilter[];
 }
 
 /** A network interface. */
@@ -71,6 +85,8 @@ export interface SimLink {
   addresses: SimAddress[];
   /** Permanent neighbour entries: MAC by address. */
   readonly neighbours: Map<string, string>;
+  /** By their parents. */
+  readonly qdiscs: Map<string, SimQdisc>;
   /** Values of the link's own keys, `ipv4/conf/arp_notify`, where they differ from the default. */
   sysctls: Map<string, string>;
 }
@@ -153,6 +169,9 @@ export const NO_MAC = "00:00:00:00:00:00";
 /** ETH_DATA_LEN (linux/if_ether.h), the MTU in bytes of an Ethernet device that asks for none. */
 export const ETHERNET_MTU = 1500;
 
+/** TX_Q_LIMIT (drivers/net/ifb.c), in packets. */
+export const IFB_TX_QUEUE_LEN = 32;
+
 /** DEFAULT_TX_QUEUE_LEN (net/pkt_sched.h), in packets. */
 const TX_QUEUE_LEN = 1000;
 
@@ -192,6 +211,7 @@ export const putLink = (link: Pick<SimLink, "name" | "kind" | "netns" | "mac"> &
     ipv6Started: false,
     addresses: [],
     neighbours: new Map(),
+    qdiscs: new Map(),
     sysctls: sysctlDefaults(link.netns.sysctls),
     ...link,
   };

@@ -40,6 +40,7 @@ function writeData(writer: Writer, link: LinkKind, peer: () => unknown): void {
     case "vlan":
       return void data(() => writer.attributeU16(IFLA_VLAN.ID, link.id));
     case "dummy":
+    case "ifb":
       return;
     default:
       return link satisfies never;
