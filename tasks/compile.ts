@@ -9,7 +9,7 @@ import { runTask, say } from "./say.ts";
 
 /** Puts the base binary and the bundle together as `file`. Throws an Error of one sentence when there is no base. */
 const compile = async (folder: string, file: string): Promise<void> => {
-  const flags = ["--quiet", "-A", "--no-config", "--no-lock", "--v8-flags=--no-lazy"];
+  const flags = ["--quiet", "-A", "--no-config", "--no-lock", "--v8-flags=--no-lazy,--min-semi-space-size=16"];
   try {
     await deno(["compile", ...flags, "--include", folder, "--output", file, `${folder}/main.js`]);
   } catch (error) {

@@ -2,6 +2,7 @@
  * Installing a bundle so that containers can come and go meanwhile: every build gets a folder of its own, is warmed
  * there, and only then do the launchers change to it, each by one rename.
  */
+import { DatabaseSync } from "node:sqlite";
 import { cacheOf, environment, launcher, type Release, releaseOf, runFlags } from "./launcher.ts";
 
 /** What to install where. */
@@ -96,12 +97,22 @@ const runAs = (lib: string, release: Release, name: string, args: readonly strin
   return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 };
 
-/**
- * Fills the code cache. `--warm` makes main.js load what the executable can need and end by itself: Deno writes the
- * cache only then, never in `Deno.exit`.
- */
+/** Fills the code cache: `--warm` makes main.js load what the executable can need. */
 const warm = (lib: string, release: Release, names: readonly string[]): void => {
   for (const name of names) runAs(lib, release, name, ["--warm"], {});
+  settleCaches(cacheOf(`${lib}/${release.id}`));
+};
+
+/**
+ * Moves what Deno's databases have in their write-ahead logs into the databases themselves, from where it is read in
+ * a few large pieces instead of page by page: 2 ms for each start.
+ */
+const settleCaches = (cache: string): void => {
+  for (const name of entriesIn(cache).filter((name) => entriesIn(cache).includes(`${name}-wal`))) {
+    const database = new DatabaseSync(`${cache}/${name}`);
+    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    database.close();
+  }
 };
 
 /** Refuses a release that cannot even tell its version, before any launcher changes to it. */

@@ -8,7 +8,9 @@ export const runFlags: readonly string[] = [
   "--no-lock",
   "--no-npm",
   "--no-remote",
-  "--v8-flags=--no-lazy", // the code cache then holds every function: 3 ms less
+  // The code cache then holds every function: 3 ms less. What is made at the start lives until the end: 2 ms less without
+  // copying it out of a small new space.
+  "--v8-flags=--no-lazy,--min-semi-space-size=16",
 ];
 
 /** Variables of a caller that would change how Deno starts, or make it write files. */

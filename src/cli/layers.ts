@@ -10,7 +10,8 @@ import { fileNetworkLock } from "../effects/lock/file.ts";
 import { fileEventStore } from "../effects/log/file.ts";
 import { VERSION } from "../effects/program.ts";
 import { systemOrigin } from "../effects/system.ts";
-import { pluginsLayer, type Registry } from "../engine/invoke.ts";
+import { pluginsLayer } from "../engine/invoke.ts";
+import type { Recipes } from "../engine/plugin.ts";
 import type { Services } from "../runtime/services.ts";
 
 /** Where Cleat keeps everything: root's place, CLEAT_STATE_DIR where set, the XDG state directory otherwise. */
@@ -29,10 +30,10 @@ const executables = (state: string): Layer.Layer<Executables> =>
   }))).pipe(Layer.provide(systemExecutables));
 
 /** All services of this machine, with the log and the census below `state`. */
-export function systemLayer(state: string, registry: Registry): Layer.Layer<Services> {
+export function systemLayer(state: string, recipes: Recipes): Layer.Layer<Services> {
   const store = fileEventStore(state).pipe(Layer.provideMerge(systemOrigin(VERSION)));
   const leases = directoryLeases({ stateDir: state });
   const lock = fileNetworkLock(state);
   const base = Layer.mergeAll(store, linuxKernel, leases, lock, systemFiles, executables(state));
-  return pluginsLayer(registry).pipe(Layer.provideMerge(base));
+  return pluginsLayer(recipes).pipe(Layer.provideMerge(base));
 }

@@ -2,7 +2,7 @@
 import { hash } from "node:crypto";
 import * as Layer from "effect/Layer";
 import { Notices } from "../engine/notice.ts";
-import { registry } from "../plugins/registry.ts";
+import { recipes } from "../plugins/recipes.ts";
 import type { Services } from "../runtime/services.ts";
 import { Sha256 } from "../spec/hash.ts";
 import { stateDir, systemLayer } from "./layers.ts";
@@ -33,7 +33,7 @@ export interface CleatOptions {
  * ```
  */
 export const layer = (options: CleatOptions = {}): Layer.Layer<Services> => {
-  const services = systemLayer(options.stateDir ?? stateDir((name) => Deno.env.get(name), Deno.uid()), registry).pipe(
+  const services = systemLayer(options.stateDir ?? stateDir((name) => Deno.env.get(name), Deno.uid()), recipes).pipe(
     Layer.provideMerge(Layer.succeed(Sha256)((bytes) => hash("sha256", bytes, "hex"))),
   );
   const { onNotice } = options;

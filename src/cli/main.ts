@@ -18,13 +18,28 @@ const versions = PLUGIN_VERSIONS[name];
 /** `cleat` is the plugin of that name where a runtime executes it: with a verb, and without arguments. */
 const isPlugin = versions !== undefined && (name !== "cleat" || (verb !== "" && args.length === 0));
 
-if (!isPlugin) {
-  const { runOperator } = await import("./operator.ts");
-  Deno.exitCode = await runOperator(args);
-} else if (verb === "VERSION") {
-  writeOut(versionAnswer(readInIfAny(), versions));
+if (args[0] === "--warm") {
+  await warm();
 } else {
-  const { runPlugin } = await import("./plugin_door.ts");
-  Deno.exitCode = await runPlugin(name);
+  await run();
+  Deno.exit();
 }
-if (args[0] !== "--warm") Deno.exit();
+
+async function run(): Promise<void> {
+  if (!isPlugin) {
+    const { runOperator } = await import("./operator.ts");
+    Deno.exitCode = await runOperator(args);
+  } else if (verb === "VERSION") {
+    writeOut(versionAnswer(readInIfAny(), versions ?? []));
+  } else {
+    const { runPlugin } = await import("./plugin_door.ts");
+    Deno.exitCode = await runPlugin(name);
+  }
+}
+
+/** Loads what this executable can need and ends by itself: only then does Deno write its code cache, never in `Deno.exit`. */
+async function warm(): Promise<void> {
+  const { loadPlugin } = await import("./plugin_door.ts");
+  await loadPlugin(name);
+  if (name === "cleat") await import("./operator.ts");
+}

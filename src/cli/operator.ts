@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import { LAUNCHER_TITLE } from "../effects/program.ts";
 import { Notices } from "../engine/notice.ts";
-import { registry } from "../plugins/registry.ts";
+import { recipes } from "../plugins/recipes.ts";
 import { printable } from "../spec/printable.ts";
 import { stateDir, systemLayer } from "./layers.ts";
 import { addCommand, checkCommand, delCommand, statusCommand } from "./operator/attach.ts";
@@ -128,7 +128,7 @@ async function run(subcommand: Subcommand, args: readonly string[]): Promise<num
   const json = args.includes("--json");
   const program = Effect.suspend(() => subcommand.run(parse(subcommand, args), env));
   const whole = program.pipe(
-    Effect.provide(systemLayer(stateDir(env, Deno.uid()), registry)),
+    Effect.provide(systemLayer(stateDir(env, Deno.uid()), recipes)),
     Effect.provideService(Notices, (sentence) => writeErr(printable(sentence))),
   );
   const exit = await untilSignalled((signal) => Effect.runPromiseExit(whole, { signal }));

@@ -8,7 +8,7 @@ import { CommandFailed, toCniFailure } from "../engine/failure.ts";
 import { runOurs } from "../engine/invoke.ts";
 import { notice, Notices } from "../engine/notice.ts";
 import { PLUGIN_VERSIONS } from "../plugins/catalog.ts";
-import { registry } from "../plugins/registry.ts";
+import { recipes } from "../plugins/recipes.ts";
 import { duplicatedSysctl } from "../plugins/tuning_sysctl.ts";
 import { LAUNCHER_TITLE } from "../effects/program.ts";
 import { pruneNowAndThen } from "../runtime/prune.ts";
@@ -25,12 +25,16 @@ export async function runPlugin(type: string): Promise<number> {
   const here: PluginProcess = {
     env: Deno.env.toObject(),
     readIn,
-    services: () => systemLayer(stateDir((name) => Deno.env.get(name), Deno.uid()), registry),
+    services: () => systemLayer(stateDir((name) => Deno.env.get(name), Deno.uid()), recipes),
   };
   const { code, stdout } = await Effect.runPromise(Effect.provideService(answer(type, here), Notices, writeErr));
   writeOut(stdout);
   return code;
 }
+
+/** Loads a plugin and does nothing with it. */
+export const loadPlugin = async (type: string): Promise<void> =>
+  void await Effect.runPromise(recipes.get(type) ?? Effect.void);
 
 /** The process a plugin runs in. */
 export interface PluginProcess {
@@ -87,7 +91,7 @@ const serve = (type: string, environment: CommandEnvironment, stdin: string, { s
   Effect.gen(function* () {
     const { command, containerId, ifName, netns, args, path, netnsOverride } = environment;
     const config = yield* parseRequestConfig(stdin, command);
-    const recipe = registry.get(type);
+    const recipe = recipes.get(type);
     if (recipe === undefined || command === "VERSION") return "";
     const twice = type === "tuning" && (command === "ADD" || command === "CHECK") ? duplicatedSysctl(stdin) : null;
     if (twice !== null) return yield* duplicated(twice);
@@ -101,7 +105,7 @@ const serve = (type: string, environment: CommandEnvironment, stdin: string, { s
       path,
       config: config.raw,
     };
-    const run = recipe((plugin) => runOurs(plugin, invocation));
+    const run = (yield* recipe)((plugin) => runOurs(plugin, invocation));
     const tidied = command === "DEL" ? Effect.tap(run, () => pruneNowAndThen(invocation.key, type)) : run;
     const result = yield* Effect.provide(tidied, services());
     return result === null ? "" : yield* printResult(result, config.cniVersion);

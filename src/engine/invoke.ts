@@ -17,13 +17,10 @@ import { DelegateError, type Invocation, Plugins, versionOf } from "./delegate.t
 import { CommandFailed, toCniFailure } from "./failure.ts";
 import { runForeign } from "./foreign.ts";
 import { aloneInside } from "./inside.ts";
-import type { AnyPlugin, Plugin } from "./plugin.ts";
+import type { AnyPlugin, Plugin, Recipes } from "./plugin.ts";
 import { runCommand } from "./run_command.ts";
 import { runGc } from "./run_gc.ts";
 import { runStatus } from "./run_status.ts";
-
-/** Our recipes by type. */
-export type Registry = ReadonlyMap<string, AnyPlugin>;
 
 /** Runs one of our recipes for an invocation, after the version check every plugin makes. */
 export const runOurs = <C>(
@@ -45,26 +42,27 @@ export const runOurs = <C>(
 
 type Needs = Executables | EventStore | Kernel | Leases | Origin | Files;
 
-/** The plugins of this process: `registry` in-process where CNI_PATH leads to us, the executables it finds otherwise. */
-export const pluginsLayer = (registry: Registry): Layer.Layer<Plugins, never, Needs> =>
+/** The plugins of this process: `recipes` in-process where CNI_PATH leads to us, the executables it finds otherwise. */
+export const pluginsLayer = (recipes: Recipes): Layer.Layer<Plugins, never, Needs> =>
   Layer.effect(Plugins)(Effect.gen(function* () {
     // Only what is needed: references, such as limits, are the caller's.
     const services = Context.pick(Executables, EventStore, Kernel, Leases, Origin, Files)(
       yield* Effect.context<Needs>(),
     );
     const executables = yield* Executables;
-    const search = (plugin: string, path: string) => executables.find(plugin, path, registry.has(plugin));
+    const search = (plugin: string, path: string) => executables.find(plugin, path, recipes.has(plugin));
     const invoke = (invocation: Invocation) =>
       Effect.gen(function* () {
         const found = yield* search(invocation.plugin, invocation.path);
         if (!found.ours) return yield* runForeign(found.file, invocation);
-        return yield* recipeOf(registry, invocation.plugin)((plugin) => runOurs(plugin, invocation));
+        const recipe = yield* recipeOf(recipes, invocation.plugin);
+        return yield* recipe((plugin) => runOurs(plugin, invocation));
       });
     const versions = (type: string, path: string) =>
       Effect.gen(function* () {
         const found = yield* search(type, path);
         if (!found.ours) return yield* askVersions(type, found.file);
-        return recipeOf(registry, type)(({ versions }) => versions);
+        return (yield* recipeOf(recipes, type))(({ versions }) => versions);
       });
     const self = Plugins.of({
       invoke: (invocation) =>
@@ -84,9 +82,9 @@ export const pluginsLayer = (registry: Registry): Layer.Layer<Plugins, never, Ne
     return self;
   }));
 
-function recipeOf(registry: Registry, type: string): AnyPlugin {
-  const recipe = registry.get(type);
-  if (recipe === undefined) throw new Error(`no recipe for ${type}`); // only what is in the registry is ours
+function recipeOf(recipes: Recipes, type: string): Effect.Effect<AnyPlugin> {
+  const recipe = recipes.get(type);
+  if (recipe === undefined) throw new Error(`no recipe for ${type}`); // only what has a recipe is ours
   return recipe;
 }
 

@@ -98,3 +98,6 @@ export type AnyPlugin = <A>(use: <C>(plugin: Plugin<C>) => A) => A;
 
 /** Hides a plugin's config type, for registries. */
 export const anyPlugin = <C>(plugin: Plugin<C>): AnyPlugin => (use) => use(plugin);
+
+/** Plugins by type; what is there may have to be loaded. */
+export type Recipes = ReadonlyMap<string, Effect.Effect<AnyPlugin>>;

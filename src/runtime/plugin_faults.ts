@@ -1,7 +1,6 @@
 /** All that can be known to be wrong with a plugin's configuration before there is a container. */
 import * as Effect from "effect/Effect";
 import { Plugins } from "../engine/delegate.ts";
-import type { Registry } from "../engine/invoke.ts";
 import type { AnyPlugin, Plugin } from "../engine/plugin.ts";
 import { type ConfFault, type ConfPath, quote, type Report, subject } from "../spec/conf_fault.ts";
 import { pluginKeys } from "../spec/common_keys.ts";
@@ -19,7 +18,7 @@ import { keysOf, reportMisspelt, reportMisspeltKeys, schemasAt } from "../spec/s
 /** Which plugins there are. */
 export interface ValidationOptions {
   /** Our recipes, whose schemas are known. */
-  readonly registry: Registry;
+  readonly registry: ReadonlyMap<string, AnyPlugin>;
   /** CNI_PATH, where executables are searched; empty for our own plugins only. */
   readonly cniPath: string;
 }

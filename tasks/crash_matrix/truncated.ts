@@ -12,7 +12,7 @@ import { fileEventStore } from "../../src/effects/log/file.ts";
 import { EventStore } from "../../src/effects/log/store.ts";
 import { Origin } from "../../src/effects/origin.ts";
 import { pluginsLayer } from "../../src/engine/invoke.ts";
-import { registry } from "../../src/plugins/registry.ts";
+import { recipes } from "../../src/plugins/recipes.ts";
 import type { Services } from "../../src/runtime/services.ts";
 import { Sha256 } from "../../src/spec/hash.ts";
 import type { StreamId } from "../../src/spec/key.ts";
@@ -42,7 +42,7 @@ function machineIn(state: string) {
   const leases = memoryLeases();
   const store = fileEventStore(state).pipe(Layer.provideMerge(Layer.succeed(Origin)(ORIGIN)), Layer.provide(hashing));
   const base = Layer.mergeAll(store, kernel.layer, leases.layer, memoryNetworkLock(), systemFiles, noExecutables);
-  const layer: Layer.Layer<Services> = pluginsLayer(registry).pipe(Layer.provideMerge(base));
+  const layer: Layer.Layer<Services> = pluginsLayer(recipes).pipe(Layer.provideMerge(base));
   return {
     layer,
     run: async (call: Call): Promise<string | null> => {

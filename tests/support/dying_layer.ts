@@ -13,7 +13,7 @@ import { EventStore, type Stream } from "../../src/effects/log/store.ts";
 import { pluginsLayer } from "../../src/engine/invoke.ts";
 import { describeEvent, describeOp } from "../../src/machines/describe.ts";
 import type { AttachmentEvent } from "../../src/machines/event.ts";
-import { registry } from "../../src/plugins/registry.ts";
+import { recipes } from "../../src/plugins/recipes.ts";
 import type { Services } from "../../src/runtime/services.ts";
 
 /** One thing that changes something: an append, a kernel request, a lease call, an execution, a file of the runtime's. */
@@ -101,7 +101,7 @@ const services = (real: Context.Context<All>, watch: Watch): Context.Context<All
 
 /** The services of this machine with their state below `state`, as every door composes them, and watched. */
 export const watchedLayer = (state: string, watch: Watch): Layer.Layer<Services> => {
-  const real = Layer.merge(systemLayer(state, registry), systemExecutables);
+  const real = Layer.merge(systemLayer(state, recipes), systemExecutables);
   const watched = Layer.effectContext(Effect.map(Effect.context<All>(), (all) => services(all, watch)));
-  return pluginsLayer(registry).pipe(Layer.provideMerge(watched), Layer.provide(real));
+  return pluginsLayer(recipes).pipe(Layer.provideMerge(watched), Layer.provide(real));
 };

@@ -9,7 +9,7 @@ import { CommandFailed } from "../../src/engine/failure.ts";
 import { Notices } from "../../src/engine/notice.ts";
 import { residue } from "../../src/machines/entry.ts";
 import { foldLegal } from "../../src/machines/evolve.ts";
-import { registry } from "../../src/plugins/registry.ts";
+import { recipes } from "../../src/plugins/recipes.ts";
 import { recover } from "../../src/runtime/recover.ts";
 import type { Services } from "../../src/runtime/services.ts";
 import { streamName } from "../../src/spec/key.ts";
@@ -65,7 +65,7 @@ export class World {
   }
 
   /** Runs a verb to its end in this process, on the layers of the doors or on `layer`. */
-  run(call: Call, layer: Layer.Layer<Services> = systemLayer(this.state, registry)): Promise<Ended> {
+  run(call: Call, layer: Layer.Layer<Services> = systemLayer(this.state, recipes)): Promise<Ended> {
     return this.#end(carryOut(call), layer);
   }
 
@@ -75,7 +75,7 @@ export class World {
       const owed = found.find(({ failure }) => failure !== null)?.failure ?? null;
       return owed === null ? Effect.succeed(null) : Effect.fail(new CommandFailed({ failure: owed }));
     });
-    return this.#end(recovered, systemLayer(this.state, registry));
+    return this.#end(recovered, systemLayer(this.state, recipes));
   }
 
   async #end(ending: Effect.Effect<CniResult | null, unknown, Services>, layer: Layer.Layer<Services>): Promise<Ended> {
@@ -115,7 +115,7 @@ export class World {
       }
       return open;
     });
-    return await Effect.runPromise(Effect.provide(program, systemLayer(this.state, registry)));
+    return await Effect.runPromise(Effect.provide(program, systemLayer(this.state, recipes)));
   }
 
   [Symbol.dispose](): void {

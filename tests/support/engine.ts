@@ -13,9 +13,9 @@ import { EventStore } from "../../src/effects/log/store.ts";
 import { Origin } from "../../src/effects/origin.ts";
 import type { Command } from "../../src/engine/command.ts";
 import type { CommandFailed } from "../../src/engine/failure.ts";
-import { pluginsLayer, type Registry } from "../../src/engine/invoke.ts";
+import { pluginsLayer } from "../../src/engine/invoke.ts";
 import { Notices } from "../../src/engine/notice.ts";
-import type { Plugin } from "../../src/engine/plugin.ts";
+import type { AnyPlugin, Plugin, Recipes } from "../../src/engine/plugin.ts";
 import { runCommand } from "../../src/engine/run_command.ts";
 import { fold } from "../../src/machines/evolve.ts";
 import { attach, type Attachment, check, detach } from "../../src/runtime/attach.ts";
@@ -59,11 +59,11 @@ export class Machine {
   #points = 0;
   #dieAt = Infinity;
   #interrupt: AbortController | null = null;
-  readonly #registry: Registry;
+  readonly #recipes: Recipes;
   readonly #executables: Layer.Layer<Executables>;
 
-  constructor(registry: Registry, options: SimulatedOptions = {}, executables = noExecutables) {
-    this.#registry = registry;
+  constructor(registry: ReadonlyMap<string, AnyPlugin>, options: SimulatedOptions = {}, executables = noExecutables) {
+    this.#recipes = new Map([...registry].map(([type, recipe]) => [type, Effect.succeed(recipe)]));
     this.#executables = executables;
     this.kernel = simulatedKernel({ ...options, onApply: () => this.#point() });
     this.log = memoryEventStore({ onAppend: () => this.#point() });
@@ -93,7 +93,7 @@ export class Machine {
       memoryFiles(this.files),
       this.#executables,
     );
-    return pluginsLayer(this.#registry).pipe(Layer.provideMerge(base));
+    return pluginsLayer(this.#recipes).pipe(Layer.provideMerge(base));
   }
 
   /** Runs an effect on this machine. */

@@ -3,8 +3,7 @@ import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import type { Op } from "../../src/effects/kernel/op.ts";
 import { perform } from "../../src/engine/act.ts";
-import type { Registry } from "../../src/engine/invoke.ts";
-import { anyPlugin, type Plugin } from "../../src/engine/plugin.ts";
+import { type AnyPlugin, anyPlugin, type Plugin } from "../../src/engine/plugin.ts";
 import { Refused } from "../../src/spec/failure.ts";
 import { VERSIONS } from "../../src/spec/released_versions.ts";
 
@@ -40,7 +39,7 @@ export const toy = (
 });
 
 /** Toys by type, for delegates and chains. */
-export const toys = (...all: readonly Toy[]): Registry =>
+export const toys = (...all: readonly Toy[]): ReadonlyMap<string, AnyPlugin> =>
   new Map(all.map((each) => [each.type ?? "toy", anyPlugin(toy(each))]));
 
 /** A veth pair `v1` with its end `eth0` in the container. */

@@ -1,6 +1,7 @@
 /** `cleat schema`: JSON Schema of a plugin's configuration. */
 import * as Effect from "effect/Effect";
-import { registry } from "../../plugins/registry.ts";
+import { PLUGIN_VERSIONS } from "../../plugins/catalog.ts";
+import { recipes } from "../../plugins/recipes.ts";
 import { configJsonSchema } from "../../spec/config_json_schema.ts";
 import { type Answer, ExitCode, type Subcommand, UsageError } from "./command.ts";
 
@@ -10,13 +11,13 @@ export const schemaCommand: Subcommand = {
   arguments: "<plugin>",
   summary: "print JSON Schema of a plugin's configuration",
   description: "Prints JSON Schema (draft 2020-12) of the plugin's keys and of those that all plugins have.\n" +
-    `Plugins: ${[...registry.keys()].join(", ")}.`,
+    `Plugins: ${Object.keys(PLUGIN_VERSIONS).join(", ")}.`,
   options: [],
   run: ({ positionals: [type = ""] }) =>
     Effect.gen(function* () {
-      const plugin = registry.get(type);
-      if (plugin === undefined) {
-        const known = [...registry.keys()].join(", ");
+      const recipe = recipes.get(type);
+      if (recipe === undefined) {
+        const known = Object.keys(PLUGIN_VERSIONS).join(", ");
         return yield* Effect.fail(
           new UsageError(
             type === ""
@@ -25,7 +26,7 @@ export const schemaCommand: Subcommand = {
           ),
         );
       }
-      const json = plugin(({ config }) => configJsonSchema(type, config));
+      const json = (yield* recipe)(({ config }) => configJsonSchema(type, config));
       const answer: Answer = { text: `${JSON.stringify(json, null, 2)}\n`, json, exitCode: ExitCode.OK };
       return answer;
     }),

@@ -1,6 +1,5 @@
 /** `cleat validate`: all that is wrong with configuration files. */
 import * as Effect from "effect/Effect";
-import { registry } from "../../plugins/registry.ts";
 import { DEFAULT_CONF_DIR } from "../../runtime/networks.ts";
 import { validateFiles } from "../../runtime/validate_files.ts";
 import { faultLine } from "../../spec/conf_file.ts";
@@ -20,6 +19,7 @@ export const validateCommand: Subcommand = {
   run: ({ positionals }, env) =>
     Effect.gen(function* () {
       const paths = positionals.length > 0 ? positionals : [env("NETCONFPATH") || DEFAULT_CONF_DIR];
+      const { registry } = yield* Effect.promise(() => import("../../plugins/registry.ts"));
       const { files, faults } = yield* validateFiles(paths, { registry, cniPath: env("CNI_PATH") ?? "" });
       const lines = faults.map((fault) => `${faultLine(fault)}\n`);
       const answer: Answer = {
