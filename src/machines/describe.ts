@@ -137,6 +137,16 @@ export function describeOp(op: Op): string {
       return `forget ${op.protocol} connections to port ${op.port}${optional("of", op.address)}`;
     case "iptables.delete":
       return `delete chain ${op.chain} with ${op.family === 4 ? "iptables" : "ip6tables"}`;
+    case "iptables.open":
+      return `let ${op.addresses.join(", ")} through FORWARD with ${op.family === 4 ? "iptables" : "ip6tables"}`;
+    case "iptables.close":
+      return `no longer let ${op.addresses.join(", ")} through FORWARD with ${
+        op.family === 4 ? "iptables" : "ip6tables"
+      }`;
+    case "firewalld.add":
+      return `bind ${op.source} to zone ${op.zone} of firewalld`;
+    case "firewalld.remove":
+      return `take ${op.source} out of zone ${op.zone} of firewalld`;
     case "lease.reserve":
       return `reserve ${op.want ?? "an address"} in ${op.pool}`;
     case "lease.release":

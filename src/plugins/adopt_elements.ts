@@ -15,12 +15,16 @@ export interface Sets {
 }
 
 /** What removes an attachment's elements. */
-export const removeOwn: (key: AttachmentKey, sets: Sets) => Effect.Effect<readonly NftCommand[], HostError, View> =
-  Effect.fnUntraced(function* (key, { table, isOwn }) {
+export const removeOwn: (
+  key: AttachmentKey,
+  sets: Sets,
+) => Effect.Effect<readonly Extract<NftCommand, { readonly remove: "element" }>[], HostError, View> = Effect.fnUntraced(
+  function* (key, { table, isOwn }) {
     const { host } = yield* View;
     const found = yield* ifKnown(host.elements("host", table, attachmentComment(key)));
     return found.filter((element) => isOwn(element.set) && isOurs(element, key)).map(removeElement);
-  });
+  },
+);
 
 /** The attachments of a network that elements name. */
 export const tracesOfOwn: (network: string, sets: Sets) => Effect.Effect<readonly Trace[], HostError, View> = Effect

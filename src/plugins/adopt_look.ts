@@ -21,7 +21,9 @@ export const batchOf = (commands: readonly NftCommand[]): readonly Op[] =>
   commands.length === 0 ? [] : [{ op: "nft.apply", on: "host", commands }];
 
 /** Removes an element while it has the value that was seen. */
-export const removeElement = ({ comment: _, ...element }: NftElement): NftCommand => ({
+export const removeElement = (
+  { comment: _, ...element }: NftElement,
+): Extract<NftCommand, { readonly remove: "element" }> => ({
   remove: "element",
   ...element,
 });

@@ -5,6 +5,7 @@ import { VERSIONS } from "../spec/released_versions.ts";
 export const PLUGIN_VERSIONS: Readonly<Record<string, readonly string[]>> = {
   "bridge": VERSIONS,
   "cleat": VERSIONS,
+  "firewall": VERSIONS,
   "host-local": VERSIONS,
   "tuning": VERSIONS,
   "macvlan": VERSIONS,

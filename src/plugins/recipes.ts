@@ -8,6 +8,7 @@ import { type AnyPlugin, anyPlugin, type Recipes } from "../engine/plugin.ts";
 const loaders: Readonly<Record<string, () => Promise<AnyPlugin>>> = {
   "bridge": async () => anyPlugin((await import("./bridge.ts")).bridge),
   "cleat": async () => anyPlugin((await import("./cleat.ts")).cleat),
+  "firewall": async () => anyPlugin((await import("./firewall.ts")).firewall),
   "host-local": async () => anyPlugin((await import("./host_local.ts")).hostLocal),
   "tuning": async () => anyPlugin((await import("./tuning.ts")).tuning),
   "portmap": async () => anyPlugin((await import("./portmap.ts")).portmap),

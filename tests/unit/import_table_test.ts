@@ -9,7 +9,7 @@ const isLayer = (path: string): boolean =>
   );
 
 /** The ops, and the limits they have. */
-const isOp = (path: string): boolean => /^effects\/kernel\/(op|nft)\.ts$/.test(path);
+const isOp = (path: string): boolean => /^effects\/kernel\/(op|nft|forward)\.ts$/.test(path);
 /** What the persisted types are made of. */
 const isKernelType = (path: string): boolean => /^effects\/kernel\/(op|nft|host)\.ts$/.test(path);
 const inRoom = (room: string) => (path: string): boolean => path.startsWith(`${room}/`);

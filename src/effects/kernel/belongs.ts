@@ -93,6 +93,11 @@ const isInverse = (key: AttachmentKey, op: Op, undo: Op): boolean => {
       return undo.op === op.op && nftBelongs(key, op, undo);
     case "conntrack.flush":
       return same(op, undo);
+    case "iptables.open":
+      return undo.op === "iptables.close" && undo.on === op.on && undo.family === op.family &&
+        same(undo.addresses, op.addresses);
+    case "firewalld.add":
+      return same(named(op, "firewalld.remove"), undo);
     case "lease.reserve":
       return undo.op === "lease.release" && undo.pool === op.pool && isOwner(op.owner, key) &&
         isOwner(undo.owner, key) && same(op.ranges, undo.ranges);
@@ -109,6 +114,8 @@ const isInverse = (key: AttachmentKey, op: Op, undo: Op): boolean => {
     case "class.add":
     case "filter.add":
     case "iptables.delete":
+    case "iptables.close":
+    case "firewalld.remove":
     case "lease.release":
     case "backup.delete":
       return false; // none of them has an undo

@@ -8,6 +8,7 @@ import type { Lease, LeaseError, LeasesView } from "../leases/leases.ts";
 import { expect, type Findings, FINE, linkAt, missing, where } from "./finding.ts";
 import { checkClass, checkFilter, checkQdisc } from "./holds_tc.ts";
 import type { HostError, HostView, Link, LinkFooting, Route } from "./host.ts";
+import { checkOpened, checkZone } from "./holds_forward.ts";
 import type { NftElement, NftField } from "./nft.ts";
 import type { LinkOver, LinkSettings, Op, PortVlan, Side } from "./op.ts";
 import { canonicalIp, canonicalPrefix, metricOf, sameAddress, sameElementValue, sameIp, sameRoute } from "./same.ts";
@@ -266,6 +267,10 @@ export const holds = (
       return checkSysctl(op, view);
     case "nft.apply":
       return checkNft(op, view);
+    case "iptables.open":
+      return checkOpened(op, view);
+    case "firewalld.add":
+      return checkZone(op, view);
     case "lease.reserve":
       return checkLease(op, leases, value);
     case "link.delete":
@@ -277,6 +282,8 @@ export const holds = (
     case "qdisc.delete":
     case "conntrack.flush":
     case "iptables.delete":
+    case "iptables.close":
+    case "firewalld.remove":
     case "lease.release":
     case "backup.delete":
     case "plugin.invoke":

@@ -9,6 +9,9 @@ import type * as Scope from "effect/Scope";
 import type { NftElement, NftRule, NftTable } from "./nft.ts";
 import type { KernelOp, PortSettings, PortVlan, Side } from "./op.ts";
 
+/** A table of the program iptables. */
+export type IptablesTable = "nat" | "filter";
+
 /** A network namespace. */
 export interface NetnsIdentity {
   /** The file it was opened by; another namespace may have it later. */
@@ -248,12 +251,25 @@ export interface HostView {
   /** Names of the chains of a table. */
   readonly chains: (on: Side, table: NftTable) => Effect.Effect<readonly string[], HostError>;
   /**
-   * The names of the chains in the NAT table of the program iptables, of ip6tables for family 6. No program is started,
-   * unless the host uses its legacy tables, which cannot be seen without; where it is missing then, they count as empty.
+   * The names of the chains in a table of the program iptables, of ip6tables for family 6; the NAT table, unless another
+   * is named. No program is started, unless the host uses its legacy tables, which cannot be seen without; where it is
+   * missing then, they count as empty.
    */
-  readonly iptablesChains: (on: Side, family: 4 | 6) => Effect.Effect<readonly string[], HostError>;
+  readonly iptablesChains: (
+    on: Side,
+    family: 4 | 6,
+    table?: IptablesTable,
+  ) => Effect.Effect<readonly string[], HostError>;
   /** The rules of that table as `iptables -S` prints them, split into words. Starts the program, if there are chains. */
-  readonly iptablesRules: (on: Side, family: 4 | 6) => Effect.Effect<readonly (readonly string[])[], HostError>;
+  readonly iptablesRules: (
+    on: Side,
+    family: 4 | 6,
+    table?: IptablesTable,
+  ) => Effect.Effect<readonly (readonly string[])[], HostError>;
+  /** Whether firewalld runs. Starts firewall-cmd; where that is not installed, it does not. */
+  readonly firewalldRuns: (on: Side) => Effect.Effect<boolean, HostError>;
+  /** The zone of firewalld that a source is bound to; null for none, and where firewalld does not run. */
+  readonly firewalldZone: (on: Side, source: string) => Effect.Effect<string | null, HostError>;
   /** Waits by listening until the link's operational state is up; false after `limitMs` milliseconds. */
   readonly awaitUp: (on: Side, name: string, limitMs: number) => Effect.Effect<boolean, HostError>;
   /** Waits by listening until no IPv6 address of the link is tentative; "failed" when the network has a duplicate. */

@@ -1,6 +1,6 @@
 /**
  * A change to the host as a plain value, named as the kernel names it. One op is one kernel request (or one change of
- * the lease directory, or one execution of another plugin; what is kept by the program iptables takes a few of its runs).
+ * the lease directory, or one execution of another plugin; what iptables and firewalld keep takes a few runs of their programs).
  *
  * Ops are persisted in the log: their names and keys are frozen once released. Only optional keys are ever added.
  */
@@ -171,7 +171,26 @@ export type KernelOp =
     readonly chain: string;
     readonly from: string;
     readonly sources?: readonly string[];
-  };
+  }
+  /**
+   * Lets addresses, without prefixes and all of one family, through the chain FORWARD of the program iptables, of
+   * ip6tables for family 6: a pair of rules each in `CNI-FORWARD`, added even where there is one already. The chains and
+   * the jumps to them are made where they are missing, all in one transaction of the program.
+   */
+  | {
+    readonly op: "iptables.open";
+    readonly on: Side;
+    readonly family: 4 | 6;
+    readonly addresses: readonly string[];
+    /** The chain that is asked before them. */
+    readonly adminChain: string;
+  }
+  /** Takes one pair of rules of each address away again; the chains stay. Absent is fine. */
+  | { readonly op: "iptables.close"; readonly on: Side; readonly family: 4 | 6; readonly addresses: readonly string[] }
+  /** Binds a source, an address with a prefix length, to a zone of firewalld until it is reloaded; EEXIST in another zone. */
+  | { readonly op: "firewalld.add"; readonly on: Side; readonly zone: string; readonly source: string }
+  /** Takes a source out of a zone of firewalld. Absent is fine, and so is a firewalld that does not run. */
+  | { readonly op: "firewalld.remove"; readonly on: Side; readonly zone: string; readonly source: string };
 
 /** The side of a veth's peer, or of the parent of a link; the link's own where it has neither. */
 export const otherSideOf = ({ on, link }: Extract<KernelOp, { readonly op: "link.create" }>): Side =>

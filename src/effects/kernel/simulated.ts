@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type { JsonObject } from "../../spec/json.ts";
+import { FORWARD } from "./forward.ts";
 import { Kernel, NetnsError, type NetnsWanted } from "./host.ts";
 import type { KernelOp } from "./op.ts";
 import { applyOp } from "./simulated/apply.ts";
@@ -26,6 +27,8 @@ export interface SimulatedOptions {
   readonly duplicates?: readonly string[];
   /** The path of the host's own namespace, which ADD refuses; default `/proc/self/ns/net`. */
   readonly hostPath?: string;
+  /** Whether firewalld runs on the host; default false. */
+  readonly firewalld?: boolean;
   /** Called before and after each op; what it throws ends the fiber as a defect, like a crash of the process. */
   readonly onApply?: (op: KernelOp, phase: "before" | "after") => void;
 }
@@ -43,8 +46,12 @@ export interface SimulatedKernel {
   readonly dump: () => JsonObject;
   /** Changes the machine behind the log's back; `path` names the namespace that is the ops' container side. */
   readonly drift: (path: string | null, ...ops: readonly KernelOp[]) => void;
+  /** Starts or ends firewalld on the host; its zones are empty then. */
+  readonly setFirewalld: (runs: boolean) => void;
   /** Puts rules, each a list of words, into a chain of the host's NAT table of iptables, or ip6tables, as others do. */
   readonly putIptables: (family: 4 | 6, chain: string, ...rules: string[][]) => void;
+  /** The same for the chain FORWARD of the table that filters. */
+  readonly putForward: (family: 4 | 6, ...rules: string[][]) => void;
   /** Replaces the hook of the options. */
   readonly onApply: (hook: (op: KernelOp, phase: "before" | "after") => void) => void;
   /** Lets the next op of that name, or the next that fits, fail with this errno and change nothing. */
@@ -61,13 +68,19 @@ interface Machine {
   cookie: number;
 }
 
+const makeHost = ({ hostPath = "/proc/self/ns/net", firewalld = false }: SimulatedOptions): SimNetns => {
+  const host = makeNetns(hostPath, "1");
+  if (firewalld) host.firewalld = new Map();
+  return host;
+};
+
 const makeWorld = (options: SimulatedOptions): SimWorld => ({
   facts: {
     vlanFiltering: options.vlanFiltering ?? true,
     missing: new Set(options.missing),
     duplicates: new Set(options.duplicates),
   },
-  host: makeNetns(options.hostPath ?? "/proc/self/ns/net", "1"),
+  host: makeHost(options),
   netns: new Map(),
   nextMac: 1,
 });
@@ -175,7 +188,9 @@ export const simulatedKernel = (options: SimulatedOptions = {}): SimulatedKernel
       const sideOf = (on: "host" | "container") => on === "host" ? machine.world.host : container ?? refuse("ENOENT");
       for (const op of ops) applyOp(machine.world, sideOf, op);
     },
+    setFirewalld: (runs) => void (machine.world.host.firewalld = runs ? new Map() : null),
     putIptables: (family, chain, ...rules) => putIptables(machine.world.host, family, chain, rules),
+    putForward: (family, ...rules) => putIptables(machine.world.host, family, FORWARD.base, rules, "filter"),
     onApply: (hook) => void (machine.onApply = hook),
     fail: (which, errno) => {
       const fits = typeof which === "function" ? which : (op: KernelOp) => op.op === which;

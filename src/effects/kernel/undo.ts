@@ -243,6 +243,10 @@ const undoKernel = (op: KernelOp, context: UndoContext): Undo => {
     case "conntrack.flush":
       // Popped after the elements that were added later are gone: connections they steered are then looked up afresh.
       return Effect.succeed(op);
+    case "iptables.open":
+      return Effect.succeed({ op: "iptables.close", on: op.on, family: op.family, addresses: op.addresses });
+    case "firewalld.add":
+      return Effect.succeed({ ...op, op: "firewalld.remove" });
     case "link.delete":
     case "link.return":
     case "vlan.delete":
@@ -253,6 +257,8 @@ const undoKernel = (op: KernelOp, context: UndoContext): Undo => {
     case "class.add":
     case "filter.add":
     case "iptables.delete":
+    case "iptables.close":
+    case "firewalld.remove":
       return NOTHING;
     default:
       return op satisfies never;

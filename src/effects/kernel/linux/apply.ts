@@ -2,7 +2,9 @@
 import type { CreatedLink } from "../host.ts";
 import { type KernelOp, otherSideOf, type Side } from "../op.ts";
 import { flushConntrack } from "./conntrack.ts";
+import { addToZone, removeFromZone } from "./firewalld.ts";
 import { deleteIptables } from "./iptables.ts";
+import { closeForward, openForward } from "./iptables_forward.ts";
 import { NetlinkFailure } from "./netlink/error.ts";
 import type { OpenNetns } from "./netns.ts";
 import { applyNft } from "./nftables/apply.ts";
@@ -84,6 +86,18 @@ export function applyOp(sides: Sides, op: KernelOp): CreatedLink | undefined {
       return undefined;
     case "iptables.delete":
       deleteIptables(netns, op);
+      return undefined;
+    case "iptables.open":
+      openForward(netns, op);
+      return undefined;
+    case "iptables.close":
+      closeForward(netns, op);
+      return undefined;
+    case "firewalld.add":
+      addToZone(netns, op);
+      return undefined;
+    case "firewalld.remove":
+      removeFromZone(netns, op);
       return undefined;
     case "conntrack.flush":
       flushConntrack(netns.netfilter, op);

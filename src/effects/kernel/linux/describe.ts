@@ -24,6 +24,12 @@ const subjectOf = (op: KernelOp): string => {
       return `${op.protocol} port ${op.port}`;
     case "iptables.delete":
       return op.chain;
+    case "iptables.open":
+    case "iptables.close":
+      return op.addresses.join(", ");
+    case "firewalld.add":
+    case "firewalld.remove":
+      return `${op.source} in zone ${op.zone}`;
     case "address.add":
     case "address.remove":
       return `${op.address} on ${op.link}`;

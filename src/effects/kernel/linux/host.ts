@@ -4,6 +4,7 @@ import type { Address, HostError, HostShape, Link, NetnsIdentity } from "../host
 import type { Side } from "../op.ts";
 import { applyOp, type Sides } from "./apply.ts";
 import { type Deed, describeOp, hostError, where } from "./describe.ts";
+import { firewalldRuns, zoneOf } from "./firewalld.ts";
 import { iptablesChains, iptablesRules } from "./iptables.ts";
 import type { OpenNetns } from "./netns.ts";
 import { describeElement } from "./nftables/describe.ts";
@@ -103,10 +104,12 @@ export function linuxHost(sides: Sides, netns: NetnsIdentity | null): HostShape 
       look(on, "rules", `${chain.table} ${chain.chain}`, [], ({ netfilter }) => rulesOf(netfilter, chain)),
     chains: (on, table) =>
       look(on, "chains", `${table.family} ${table.table}`, [], ({ netfilter }) => chainsOf(netfilter, table)),
-    iptablesChains: (on, family) =>
-      look(on, "iptables' chains", `IPv${family}`, [], (side) => iptablesChains(side, family)),
-    iptablesRules: (on, family) =>
-      look(on, "iptables' rules", `IPv${family}`, [], (side) => iptablesRules(side, family)),
+    iptablesChains: (on, family, table) =>
+      look(on, "iptables' chains", `IPv${family}`, [], (side) => iptablesChains(side, family, table)),
+    iptablesRules: (on, family, table) =>
+      look(on, "iptables' rules", `IPv${family}`, [], (side) => iptablesRules(side, family, table)),
+    firewalldRuns: (on) => look(on, "the state", "firewalld", false, firewalldRuns),
+    firewalldZone: (on, source) => look(on, "the firewalld zone", source, null, (side) => zoneOf(side, source)),
     awaitUp: (on, name, limitMs) =>
       wait<boolean>(sides[on], {
         deed: { doing: `wait for link ${where(on)}`, subject: name },

@@ -5,7 +5,8 @@ import type { CreatedLink } from "../host.ts";
 import type { KernelOp } from "../op.ts";
 import { canonicalIp } from "../same.ts";
 import { addAddress, removeAddress } from "./addresses.ts";
-import { deleteIptables } from "./iptables.ts";
+import { addToZone, removeFromZone } from "./firewalld.ts";
+import { closeForward, deleteIptables, openForward } from "./iptables.ts";
 import { settle } from "./ipv6.ts";
 import { hasIpv6, ipv6Disabled } from "./ipv6_state.ts";
 import { setLink, setPort } from "./link_set.ts";
@@ -105,6 +106,14 @@ const run = (world: SimWorld, sideOf: SideOf, op: KernelOp): CreatedLink | undef
       return void applyNft(netns, op.commands);
     case "iptables.delete":
       return void deleteIptables(netns, op);
+    case "iptables.open":
+      return void openForward(netns, op);
+    case "iptables.close":
+      return void closeForward(netns, op);
+    case "firewalld.add":
+      return void addToZone(netns, op);
+    case "firewalld.remove":
+      return void removeFromZone(netns, op);
     case "conntrack.flush":
       // No packet ever passes here, so there is no connection to forget.
       return undefined;

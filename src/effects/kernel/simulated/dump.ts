@@ -57,6 +57,7 @@ const dumpNetns = (world: SimWorld, netns: SimNetns): Json =>
     routes: sorted(netns.routes.map((route) => plain(showRoute(route)))),
     sysctls: netns.sysctls,
     iptables: netns.iptables,
+    firewalld: netns.firewalld ?? undefined,
     tables: Object.fromEntries([...netns.tables].map(([name, table]) => [name, dumpTable(table)])),
   });
 

@@ -27,6 +27,12 @@ const describe = (op: KernelOp): { readonly doing: string; readonly subject: str
       return { doing, subject: `${op.protocol} port ${op.port}` };
     case "iptables.delete":
       return { doing, subject: op.chain };
+    case "iptables.open":
+    case "iptables.close":
+      return { doing, subject: op.addresses.join(", ") };
+    case "firewalld.add":
+    case "firewalld.remove":
+      return { doing, subject: `${op.source} in zone ${op.zone}` };
     case "address.add":
     case "address.remove":
       return { doing, subject: `${op.address} on ${op.link}` };
@@ -106,8 +112,10 @@ const views = (world: SimWorld, container: SimNetns | null, look: Look): HostVie
     elements: (on, table, comment) => look(on, [], (netns) => readElements(netns, table, comment)),
     rules: (on, chain) => look(on, [], (netns) => readRules(netns, chain)),
     chains: (on, table) => look(on, [], (netns) => readChains(netns, table)),
-    iptablesChains: (on, family) => look(on, [], (netns) => iptablesChains(netns, family)),
-    iptablesRules: (on, family) => look(on, [], (netns) => iptablesRules(netns, family)),
+    iptablesChains: (on, family, table) => look(on, [], (netns) => iptablesChains(netns, family, table)),
+    iptablesRules: (on, family, table) => look(on, [], (netns) => iptablesRules(netns, family, table)),
+    firewalldRuns: (on) => look(on, false, ({ firewalld }) => firewalld !== null),
+    firewalldZone: (on, source) => look(on, null, ({ firewalld }) => firewalld?.get(source) ?? null),
     awaitUp: (on, name) => ofLink(on, name, false, (link) => operStateOf(link) === "up"),
     awaitDad: (on, name) => ofLink(on, name, "done", (link) => detect(world, link)),
   };

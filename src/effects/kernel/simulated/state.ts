@@ -139,8 +139,10 @@ export interface SimNetns {
   readonly sysctls: Map<string, string>;
   /** By `family table`. */
   readonly tables: Map<string, SimTable>;
-  /** Chains of iptables' NAT tables by family and name, with the words of their rules. */
+  /** Chains of iptables' tables by table (but "nat"), family and name, with the words of their rules. */
   readonly iptables: Map<string, readonly (readonly string[])[]>;
+  /** Zones of firewalld by source; null while it does not run. */
+  firewalld: Map<string, string> | null;
   nextIndex: number;
 }
 
@@ -230,6 +232,7 @@ export const makeNetns = (path: string, cookie: string): SimNetns => {
     sysctls: new Map(),
     tables: new Map(),
     iptables: new Map(),
+    firewalld: null,
     nextIndex: 1,
   };
   putLink({ name: "lo", kind: null, netns, mac: NO_MAC, mtu: LOOPBACK_MTU });

@@ -1,0 +1,107 @@
+/** iptables' FORWARD, and firewalld: the simulated machine and the programs tell the same story. */
+import assert from "node:assert/strict";
+import * as Effect from "effect/Effect";
+import type { HostError, HostShape } from "../../src/effects/kernel/host.ts";
+import type { KernelOp } from "../../src/effects/kernel/op.ts";
+import { simulatedKernel } from "../../src/effects/kernel/simulated.ts";
+import { can, unless } from "../support/capabilities.ts";
+import { fakeFirewalld } from "../support/fake_firewalld.ts";
+import { kernelStage, simulatedStage } from "../support/host_stage.ts";
+import { openHost } from "../support/machine.ts";
+
+const done = (effect: Effect.Effect<unknown, HostError>): unknown =>
+  Effect.runSync(Effect.match(effect, { onSuccess: (value) => value ?? "ok", onFailure: ({ errno }) => errno }));
+
+const rulesIn = (host: HostShape): unknown => [
+  ...([4, 6] as const).map((family) => done(host.iptablesRules("host", family, "filter"))),
+  done(host.iptablesRules("host", 4)),
+  done(host.iptablesChains("host", 4)),
+];
+
+const open = (family: 4 | 6, adminChain: string, ...addresses: string[]): KernelOp => ({
+  op: "iptables.open",
+  on: "host",
+  family,
+  addresses,
+  adminChain,
+});
+const close = (family: 4 | 6, ...addresses: string[]): KernelOp => ({
+  op: "iptables.close",
+  on: "host",
+  family,
+  addresses,
+});
+
+const STEPS: readonly KernelOp[] = [
+  close(4, "10.1.0.2"),
+  open(4, "CNI-ADMIN", "10.1.0.2", "10.1.0.3"),
+  open(4, "CNI-ADMIN", "10.1.0.2"),
+  open(6, "OPS", "fd00:1::2"),
+  open(4, "OPS", "10.1.0.4"),
+  close(4, "10.1.0.2", "10.1.0.9"),
+  close(6, "fd00:1:0::2"),
+  close(4, "10.1.0.2"),
+  close(4, "10.1.0.2"),
+];
+
+Deno.test({
+  ...unless(
+    can.netns && can.nft && can.iptables,
+    "iptables.open and iptables.close are done as in memory",
+    "no iptables",
+  ),
+  fn() {
+    using twin = simulatedStage();
+    using kernel = kernelStage();
+    for (const op of STEPS) {
+      assert.deepEqual(done(kernel.host.apply(op)), done(twin.host.apply(op)), JSON.stringify(op));
+      assert.deepEqual(rulesIn(kernel.host), rulesIn(twin.host), JSON.stringify(op));
+    }
+  },
+});
+
+const ZONES: readonly KernelOp[] = [
+  { op: "firewalld.remove", on: "host", zone: "trusted", source: "10.1.0.2/32" },
+  { op: "firewalld.add", on: "host", zone: "trusted", source: "10.1.0.2/32" },
+  { op: "firewalld.add", on: "host", zone: "trusted", source: "10.1.0.2/32" },
+  { op: "firewalld.add", on: "host", zone: "work", source: "10.1.0.2/32" },
+  { op: "firewalld.remove", on: "host", zone: "work", source: "10.1.0.2/32" },
+  { op: "firewalld.add", on: "host", zone: "work", source: "fd00::2/128" },
+  { op: "firewalld.remove", on: "host", zone: "trusted", source: "10.1.0.2/32" },
+];
+
+const zonesIn = (host: HostShape): unknown =>
+  ["10.1.0.2/32", "fd00::2/128"].map((source) => done(host.firewalldZone("host", source)));
+
+Deno.test({
+  ...unless(can.netns, "firewalld.add and firewalld.remove are done as in memory", "no namespaces"),
+  fn() {
+    const folder = Deno.makeTempDirSync();
+    const path = Deno.env.get("PATH") ?? "";
+    try {
+      using kernel = kernelStage();
+      const program = fakeFirewalld(folder);
+      const twin = simulatedKernel({ firewalld: true });
+      const simulated = openHost(twin, null);
+      Deno.env.set("PATH", `${folder}:${path}`);
+      for (const op of ZONES) {
+        const [word] = String(done(kernel.host.apply(op))).split(":");
+        assert.equal(word, done(simulated.apply(op)), JSON.stringify(op));
+        assert.deepEqual(zonesIn(kernel.host), zonesIn(simulated), JSON.stringify(op));
+      }
+      const nowhere = { op: "firewalld.add", on: "host", zone: "nowhere", source: "10.1.0.7/32" } as const;
+      assert.match(String(done(kernel.host.apply(nowhere))), /firewall-cmd ended with 112: .*INVALID_ZONE/);
+      program.stop();
+      twin.setFirewalld(false);
+      assert.equal(done(kernel.host.firewalldRuns("host")), done(simulated.firewalldRuns("host")));
+      for (const op of ZONES.filter(({ op }) => op === "firewalld.remove")) {
+        assert.equal(done(kernel.host.apply(op)), done(simulated.apply(op)));
+      }
+      const [, add = nowhere] = ZONES;
+      assert.match(String(done(kernel.host.apply(add))), /not running/);
+    } finally {
+      Deno.env.set("PATH", path);
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
