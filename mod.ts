@@ -113,6 +113,7 @@ export { EventStore, type EventStoreShape, LogError } from "./src/effects/log/st
 export type { Corruption, PruneLimits, Reading, Stream } from "./src/effects/log/store.ts";
 export { type CreatedLink, HostError, type HostShape, type HostView, Kernel } from "./src/effects/kernel/host.ts";
 export { NetnsError, type NetnsIdentity, type NetnsWanted } from "./src/effects/kernel/host.ts";
+export type { IptablesTable, ProgramView } from "./src/effects/kernel/program_view.ts";
 export type {
   Address,
   Filter,

@@ -60,7 +60,7 @@ const add = Effect.fnUntraced(function* (request: Request<FirewallConfig>) {
   yield* applyElements(key, ingressElements(addresses, ingress), ingressLayout(ingress));
   if (ingress.policy === "isolated" && ingress.way.shared) {
     for (const name of yield* portsIn(ingress.way.link, prevResult)) {
-      yield* perform({ op: "port.set", on: "host", name, set: { isolated: true } });
+      yield* perform({ op: "port.set", on: "host", name, set: { isolated: true }, borrowed: true });
     }
   }
   if (backend === "iptables") yield* openIptables(addresses, plan);

@@ -102,7 +102,7 @@ of dying before the step, and after it.
 const LOST = `
 ## Without a log
 
-The logs of bridge, host-local and portmap can be cut at any byte, or lost with the result cache: DEL finds out what is
+The logs of bridge, host-local, portmap and firewall can be cut at any byte, or lost with the result cache: DEL finds out what is
 there by names, comments and owners. What the log alone knows is lost with it: the values that a link of the container
 and its sysctls had before \`tuning\`, which end with the container's namespace anyhow.
 `;

@@ -84,6 +84,8 @@ const portmap: JsonObject = {
   prevResult,
 };
 
+const firewall: JsonObject = { ...bareOf("firewall"), ingressPolicy: "same-bridge", backend: "iptables", prevResult };
+
 /** An IPAM plugin that is not ours: it answers always the same, and keeps a file for each container. */
 const FOREIGN_IPAM = `
 mkdir -p $DIR/cni
@@ -167,6 +169,12 @@ export const scenarios: readonly Scenario[] = [
     spoil: "nft delete table inet cleat",
   },
   {
+    ...alone("firewall"),
+    prepare: linked,
+    config: () => firewall,
+    spoil: "iptables -F CNI-FORWARD",
+  },
+  {
     ...alone("cleat"),
     prepare: "",
     config: (world) => ({ ...bareOf("cleat"), plugins: [...dbnetPlugins(world)], runtimeConfig: CAPABILITIES }),
@@ -190,4 +198,5 @@ export const cuts: readonly { readonly plugin: string; readonly config: JsonObje
   { plugin: "bridge", config: bridge(hostLocal({ folder: "" }, ...SUBNETS)) },
   { plugin: "host-local", config: { ...bareOf("host-local"), ipam: hostLocal({ folder: "" }, ...SUBNETS) } },
   { plugin: "portmap", config: portmap },
+  { plugin: "firewall", config: firewall },
 ];

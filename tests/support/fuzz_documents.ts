@@ -147,6 +147,15 @@ export const REQUESTS: Readonly<Record<string, JsonObject>> = {
     ipam: IPAM,
     dns: DNS,
   },
+  "firewall": {
+    ...ENVELOPE,
+    type: "firewall",
+    backend: "iptables",
+    iptablesAdminChainName: "OPS-FIRST",
+    firewalldZone: "trusted",
+    ingressPolicy: "isolated",
+    prevResult: PREVIOUS,
+  },
   "loopback": { ...ENVELOPE, type: "loopback", prevResult: PREVIOUS },
   "macvlan": {
     ...ENVELOPE,

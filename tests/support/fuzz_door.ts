@@ -29,7 +29,7 @@ export function machineFor(type: string): Machine {
   const machine = new Machine(registry);
   machine.kernel.addNetns("/ns/c1");
   machine.kernel.addNetns("/ns/c2");
-  if (type === "tuning" || type === "portmap") machine.kernel.drift("/ns/c1", ...BRIDGED);
+  if (type === "tuning" || type === "portmap" || type === "firewall") machine.kernel.drift("/ns/c1", ...BRIDGED);
   return machine;
 }
 

@@ -72,9 +72,11 @@ const isInverse = (key: AttachmentKey, op: Op, undo: Op): boolean => {
       return undo.op === "link.return" && op.on === "host" && op.to.on === "container" && undo.on === op.on &&
         undo.name === op.name && same(undo.from, op.to) && same(undo.link, op.link);
     case "link.set":
-    case "port.set":
       return undo.op === op.op && op.on === "container" && undo.on === op.on && undo.name === op.name &&
         sameKeys(op.set, undo.set);
+    case "port.set":
+      return undo.op === op.op && (op.on === "container" || op.borrowed === true) && undo.on === op.on &&
+        undo.name === op.name && sameKeys(op.set, undo.set);
     case "vlan.add":
       return undo.op === "vlan.delete" && op.on === "container" && undo.on === op.on && undo.name === op.name &&
         undo.vlans.every((vlan) => isWithin(vlan, op.vlans));

@@ -8,9 +8,7 @@ import type * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { NftElement, NftRule, NftTable } from "./nft.ts";
 import type { KernelOp, PortSettings, PortVlan, Side } from "./op.ts";
-
-/** A table of the program iptables. */
-export type IptablesTable = "nat" | "filter";
+import type { ProgramView } from "./program_view.ts";
 
 /** A network namespace. */
 export interface NetnsIdentity {
@@ -209,7 +207,7 @@ export interface CreatedLink {
 }
 
 /** Read-only: what plugins see of the kernel. Absent things are `null` or empty, also when the container's namespace is gone. */
-export interface HostView {
+export interface HostView extends ProgramView {
   /** The container's namespace, or null when there is none or it is gone. */
   readonly netns: NetnsIdentity | null;
   /** The link of that name. */
@@ -250,26 +248,6 @@ export interface HostView {
   ) => Effect.Effect<readonly NftRule[], HostError>;
   /** Names of the chains of a table. */
   readonly chains: (on: Side, table: NftTable) => Effect.Effect<readonly string[], HostError>;
-  /**
-   * The names of the chains in a table of the program iptables, of ip6tables for family 6; the NAT table, unless another
-   * is named. No program is started, unless the host uses its legacy tables, which cannot be seen without; where it is
-   * missing then, they count as empty.
-   */
-  readonly iptablesChains: (
-    on: Side,
-    family: 4 | 6,
-    table?: IptablesTable,
-  ) => Effect.Effect<readonly string[], HostError>;
-  /** The rules of that table as `iptables -S` prints them, split into words. Starts the program, if there are chains. */
-  readonly iptablesRules: (
-    on: Side,
-    family: 4 | 6,
-    table?: IptablesTable,
-  ) => Effect.Effect<readonly (readonly string[])[], HostError>;
-  /** Whether firewalld runs. Starts firewall-cmd; where that is not installed, it does not. */
-  readonly firewalldRuns: (on: Side) => Effect.Effect<boolean, HostError>;
-  /** The zone of firewalld that a source is bound to; null for none, and where firewalld does not run. */
-  readonly firewalldZone: (on: Side, source: string) => Effect.Effect<string | null, HostError>;
   /** Waits by listening until the link's operational state is up; false after `limitMs` milliseconds. */
   readonly awaitUp: (on: Side, name: string, limitMs: number) => Effect.Effect<boolean, HostError>;
   /** Waits by listening until no IPv6 address of the link is tentative; "failed" when the network has a duplicate. */

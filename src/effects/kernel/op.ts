@@ -129,7 +129,14 @@ export type KernelOp =
     readonly link: LinkIdentity;
     readonly was: LinkState;
   }
-  | { readonly op: "port.set"; readonly on: Side; readonly name: string; readonly set: PortSettings }
+  | {
+    readonly op: "port.set";
+    readonly on: Side;
+    readonly name: string;
+    readonly set: PortSettings;
+    /** A port of one container that another plugin has made: it is given back as it was. */
+    readonly borrowed?: boolean;
+  }
   | { readonly op: "vlan.add"; readonly on: Side; readonly name: string; readonly vlans: readonly PortVlan[] }
   | { readonly op: "vlan.delete"; readonly on: Side; readonly name: string; readonly vlans: readonly PortVlan[] }
   | ({ readonly op: "address.add" } & AddressOp)

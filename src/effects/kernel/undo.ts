@@ -90,7 +90,7 @@ const undoSet = Effect.fnUntraced(function* (op: Of<"link.set">, context: UndoCo
 });
 
 const undoPort = Effect.fnUntraced(function* (op: Of<"port.set">, context: UndoContext) {
-  if (!isBorrowed(op.on, op.name, context)) return null;
+  if (op.borrowed !== true && !isBorrowed(op.on, op.name, context)) return null;
   const port = (yield* context.view.link(op.on, op.name))?.port ?? null;
   if (port === null) return null;
   const set: PortSettings = {

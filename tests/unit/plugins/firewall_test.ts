@@ -235,11 +235,12 @@ Deno.test("ingressPolicy: chains are made once for a bridge, and links of one co
   assert.deepEqual(firewallOf().elements, []);
 });
 
-Deno.test("isolated also isolates the container's port of the bridge, so that it needs no bridge netfilter", async () => {
+Deno.test("isolated also isolates the container's port of the bridge, so that it needs no bridge netfilter, until DEL", async () => {
   const { run, ops } = machineOf();
   ok(await run("ADD", { ...NET, ingressPolicy: "isolated", prevResult: prev("10.1.0.2/24") }));
-  const ports = ops.filter(({ op }) => op === "port.set");
-  assert.deepEqual(ports, [{ op: "port.set", on: "host", name: "v1", set: { isolated: true } }]);
+  ok(await run("DEL", NET));
+  const ports = ops.flatMap((op) => op.op === "port.set" ? [[op.name, op.set]] : []);
+  assert.deepEqual(ports, [["v1", { isolated: true }], ["v1", { isolated: false }]]);
 });
 
 Deno.test.each([

@@ -3,8 +3,9 @@
  * natively, they refuse to list. They keep them in nf_tables, or, as `iptables-legacy`, in tables of their own.
  */
 import { contains } from "../../../spec/cidr.ts";
-import { HostError, type IptablesTable } from "../host.ts";
+import { HostError } from "../host.ts";
 import type { KernelOp } from "../op.ts";
+import type { IptablesTable } from "../program_view.ts";
 import type { OpenNetns } from "./netns.ts";
 import { chainsOf } from "./nftables/list.ts";
 import { findProgram, runProgram, saidBy, searched } from "./program.ts";

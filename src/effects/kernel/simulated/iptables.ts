@@ -1,8 +1,8 @@
 /** Tables of iptables and ip6tables in a simulated namespace: chains, and their rules as lists of words. */
 import { contains } from "../../../spec/cidr.ts";
 import { closeCommands, FORWARD, openCommands } from "../forward.ts";
-import type { IptablesTable } from "../host.ts";
 import type { KernelOp } from "../op.ts";
+import type { IptablesTable } from "../program_view.ts";
 import { refuse } from "./refusal.ts";
 import type { SimNetns } from "./state.ts";
 
