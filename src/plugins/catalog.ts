@@ -6,6 +6,7 @@ export const PLUGIN_VERSIONS: Readonly<Record<string, readonly string[]>> = {
   "bridge": VERSIONS,
   "cleat": VERSIONS,
   "firewall": VERSIONS,
+  "host-device": VERSIONS,
   "host-local": VERSIONS,
   "tuning": VERSIONS,
   "macvlan": VERSIONS,

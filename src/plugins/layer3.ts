@@ -86,16 +86,17 @@ const announce = Effect.fnUntraced(function* (ifName: string, ips: readonly Resu
   if (ips.some(({ address }) => family(address) === 6)) yield* set(`net/ipv6/conf/${ifName}/ndisc_notify`);
 });
 
-const resultOf = (
+/** The result of ADD; of an interface that the kernel does not show there is no MAC address. */
+export const resultOf = (
   { key, netns, cniVersion }: Request<unknown>,
-  { mac }: Interface,
+  { mac }: Partial<Interface>,
   layer3: Layer3,
   { ips, routes = [], dns: theirs }: Answer,
 ): CniResult => {
   const dns = layer3.dns ?? theirs;
   return {
     cniVersion,
-    interfaces: [{ name: key.ifName, mac, sandbox: netns?.path ?? "" }],
+    interfaces: [{ name: key.ifName, ...(mac === undefined ? {} : { mac }), sandbox: netns?.path ?? "" }],
     ...(ips === undefined ? {} : { ips }),
     ...(routes.length === 0 ? {} : { routes }),
     ...(dns === undefined ? {} : { dns }),

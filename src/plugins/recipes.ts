@@ -9,6 +9,7 @@ const loaders: Readonly<Record<string, () => Promise<AnyPlugin>>> = {
   "bridge": async () => anyPlugin((await import("./bridge.ts")).bridge),
   "cleat": async () => anyPlugin((await import("./cleat.ts")).cleat),
   "firewall": async () => anyPlugin((await import("./firewall.ts")).firewall),
+  "host-device": async () => anyPlugin((await import("./host_device.ts")).hostDevice),
   "host-local": async () => anyPlugin((await import("./host_local.ts")).hostLocal),
   "tuning": async () => anyPlugin((await import("./tuning.ts")).tuning),
   "portmap": async () => anyPlugin((await import("./portmap.ts")).portmap),

@@ -156,6 +156,18 @@ export const REQUESTS: Readonly<Record<string, JsonObject>> = {
     ingressPolicy: "isolated",
     prevResult: PREVIOUS,
   },
+  "host-device": {
+    ...ENVELOPE,
+    type: "host-device",
+    device: "cni0",
+    hwaddr: "02:00:00:00:00:08",
+    kernelpath: "/sys/devices/pci0000:00/0000:00:04.0",
+    pciBusID: "0000:00:04.0",
+    ipam: IPAM,
+    dns: DNS,
+    runtimeConfig: { deviceID: "0000:00:05.0" },
+    prevResult: PREVIOUS,
+  },
   "loopback": { ...ENVELOPE, type: "loopback", prevResult: PREVIOUS },
   "macvlan": {
     ...ENVELOPE,

@@ -8,8 +8,8 @@ const isLayer = (path: string): boolean =>
     path,
   );
 
-/** The ops, and the limits they have. */
-const isOp = (path: string): boolean => /^effects\/kernel\/(op|nft|forward)\.ts$/.test(path);
+/** The ops, the limits they have, and what they recognise links by: pure. */
+const isOp = (path: string): boolean => /^effects\/kernel\/(op|nft|forward|link_identity)\.ts$/.test(path);
 /** What the persisted types are made of. */
 const isKernelType = (path: string): boolean => /^effects\/kernel\/(op|nft|host)\.ts$/.test(path);
 const inRoom = (room: string) => (path: string): boolean => path.startsWith(`${room}/`);
