@@ -103,6 +103,15 @@ esac
 END
 chmod 755 $DIR/cni/foreign-ipam`;
 
+/** A link that the host uses. */
+const WIRED = `
+ip link add dev0 address 02:00:00:00:00:31 mtu 1450 type veth peer name wire0 address 02:00:00:00:00:32
+ip link set dev0 alias uplink
+ip link set wire0 up
+ip link set dev0 up
+ip address add 10.88.0.1/24 brd + dev dev0
+ip route add 10.89.0.0/16 via 10.88.0.2`;
+
 const dbnetPlugins = (world: World): readonly JsonObject[] => [
   {
     type: "bridge",
@@ -173,6 +182,12 @@ export const scenarios: readonly Scenario[] = [
     prepare: linked,
     config: () => firewall,
     spoil: "iptables -F CNI-FORWARD",
+  },
+  {
+    ...alone("host-device"),
+    prepare: WIRED,
+    config: (world) => ({ ...bareOf("host-device"), device: "dev0", ipam: hostLocal(world, SUBNETS[0]) }),
+    spoil: NO_ADDRESS,
   },
   {
     ...alone("cleat"),
