@@ -24,8 +24,12 @@ const config = (settings: JsonObject = {}): JsonObject => ({
 const linkOf = (ns: { must: (command: string) => string }, name = "eth0") =>
   JSON.parse(ns.must(`ip -d -j link show ${name}`))[0];
 
+/** Ends when all addresses can be used, which waits for the links' carrier. */
+const SETTLED = "timeout 5 sh -c 'while ip -6 address show tentative | grep -q inet6; do :; done'";
+
 /** What the host has, with the settings of its link; addresses come back as the kernel is given them, with a broadcast address. */
 const stateOf = (lab: Lab, name = "out0") => {
+  lab.host.must(SETTLED);
   const { mtu, address, flags, ifalias, txqlen } = linkOf(lab.host, name);
   const remains = lab.remains();
   const addresses = remains.addresses.map((line) => line.replace(/ brd \S+| nodad/g, ""));

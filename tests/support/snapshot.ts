@@ -19,7 +19,7 @@ const MOMENTARY = /nf_conntrack_count|\/flush:|stable_secret|\bfe80:/;
 /** A line without what the clock does to it: lifetimes, timers of a bridge, and the carrier, which follows late. */
 const lasting = (line: string): string =>
   line.replace(/\b(expires|valid_lft|preferred_lft) \d+sec/g, "").replace(/\b\w+_timer +[\d.]+/g, "")
-    .replace(/\bstate (UP|DOWN|UNKNOWN)|\b(NO-CARRIER|LOWER_UP),?|,LOWER_UP| linkdown/g, "").trimEnd();
+    .replace(/\bstate (UP|DOWN|LOWERLAYERDOWN|UNKNOWN)|\b(NO-CARRIER|LOWER_UP),?|,LOWER_UP| linkdown/g, "").trimEnd();
 
 /** A namespace's links, addresses, routes, rules, neighbours, firewall and sysctls: sorted lines by question. */
 export type Snapshot = Readonly<Record<string, readonly string[]>>;
