@@ -213,5 +213,5 @@ export const cuts: readonly { readonly plugin: string; readonly config: JsonObje
   { plugin: "bridge", config: bridge(hostLocal({ folder: "" }, ...SUBNETS)) },
   { plugin: "host-local", config: { ...bareOf("host-local"), ipam: hostLocal({ folder: "" }, ...SUBNETS) } },
   { plugin: "portmap", config: portmap },
-  { plugin: "firewall", config: firewall },
+  { plugin: "firewall", config: { ...firewall, ingressPolicy: "open" } },
 ];
