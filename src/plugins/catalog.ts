@@ -1,8 +1,9 @@
 /** Which plugins there are and which spec versions each speaks: what VERSION answers, without loading a plugin. */
-import { VERSIONS } from "../spec/released_versions.ts";
+import { VERSIONS, VERSIONS_WITH_INTERFACES } from "../spec/released_versions.ts";
 
 /** Spec versions by plugin type, lowest first. */
 export const PLUGIN_VERSIONS: Readonly<Record<string, readonly string[]>> = {
+  "bandwidth": VERSIONS_WITH_INTERFACES,
   "bridge": VERSIONS,
   "cleat": VERSIONS,
   "firewall": VERSIONS,

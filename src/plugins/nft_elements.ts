@@ -60,7 +60,9 @@ export const isOurs = (element: NftElement, key: AttachmentKey): boolean =>
   element.comment === attachmentComment(key) && !element.comment.includes(CUT);
 
 /** Whose an element is, by its comment; null where that is cut or somebody else's. */
-export const attachmentOf = ({ comment = "" }: NftElement): AttachmentKey | null => {
+export const attachmentOf = (
+  { comment = "" }: { readonly comment?: string | undefined },
+): AttachmentKey | null => {
   const [network = "", containerId = "", ifName = "", ...others] = comment.split("/");
   return comment.includes(CUT) || ifName === "" || others.length > 0 ? null : { network, containerId, ifName };
 };

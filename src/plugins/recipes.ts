@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect";
 import { type AnyPlugin, anyPlugin, type Recipes } from "../engine/plugin.ts";
 
 const loaders: Readonly<Record<string, () => Promise<AnyPlugin>>> = {
+  "bandwidth": async () => anyPlugin((await import("./bandwidth.ts")).bandwidth),
   "bridge": async () => anyPlugin((await import("./bridge.ts")).bridge),
   "cleat": async () => anyPlugin((await import("./cleat.ts")).cleat),
   "firewall": async () => anyPlugin((await import("./firewall.ts")).firewall),

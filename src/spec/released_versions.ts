@@ -3,6 +3,9 @@
 /** Every released version, lowest first. */
 export const VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
 
+/** Those whose results name interfaces. */
+export const VERSIONS_WITH_INTERFACES: readonly SpecVersion[] = VERSIONS.slice(VERSIONS.indexOf("0.3.0"));
+
 /** A released version. */
 export type SpecVersion = typeof VERSIONS[number];
 

@@ -86,6 +86,16 @@ const portmap: JsonObject = {
 
 const firewall: JsonObject = { ...bareOf("firewall"), ingressPolicy: "same-bridge", backend: "iptables", prevResult };
 
+const bandwidth: JsonObject = {
+  ...bareOf("bandwidth"),
+  ingressRate: 8_000_000,
+  ingressBurst: 800_000,
+  egressRate: 16_000_000,
+  egressBurst: 400_000,
+  unshapedSubnets: ["10.77.1.0/24"],
+  prevResult,
+};
+
 /** An IPAM plugin that is not ours: it answers always the same, and keeps a file for each container. */
 const FOREIGN_IPAM = `
 mkdir -p $DIR/cni
@@ -188,6 +198,12 @@ export const scenarios: readonly Scenario[] = [
     prepare: WIRED,
     config: (world) => ({ ...bareOf("host-device"), device: "dev0", ipam: hostLocal(world, SUBNETS[0]) }),
     spoil: NO_ADDRESS,
+  },
+  {
+    ...alone("bandwidth"),
+    prepare: linked,
+    config: () => bandwidth,
+    spoil: "tc qdisc del dev pre0 ingress",
   },
   {
     ...alone("cleat"),

@@ -56,6 +56,7 @@ export const can = {
   exceedLimits: (attempt(() => Deno.readTextFileSync("/proc/self/uid_map")) ?? "").includes("4294967295"),
   ip: onPath("ip"),
   conntrack: onPath("conntrack"),
+  tc: onPath("tc"),
   ping: onPath("ping"),
   /** The folder of the Go plugins, or null. */
   peer: peerFolder,

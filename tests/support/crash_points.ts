@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import type { KernelOp } from "../../src/effects/kernel/op.ts";
 import { registry } from "../../src/plugins/registry.ts";
 import type { Attachment } from "../../src/runtime/attach.ts";
+import type { CniResult } from "../../src/spec/result.ts";
 import { Machine } from "./engine.ts";
-import { listOf, oneByOne } from "./one_by_one.ts";
+import { listOf, oneByOne, type Said } from "./one_by_one.ts";
 import { ok } from "./outcomes.ts";
 
 /** A plugin whose crashes are tested. */
@@ -15,6 +16,8 @@ export interface CrashCase {
   readonly plugin: object;
   /** What there is before; a neighbour on the network is attached after it. */
   readonly prepare?: (machine: Machine) => void;
+  /** Of a plugin that is not the first of its chain: what the one before has answered for a container. */
+  readonly previous?: (containerId: string) => CniResult;
   /** At least so many points must be passed by ADD. */
   readonly points: number;
 }
@@ -27,18 +30,24 @@ const stateOf = (machine: Machine): unknown =>
   JSON.parse(JSON.stringify(machine.dump(), (key, value) => key.startsWith("last_reserved_ip") ? undefined : value));
 
 /** Declares the tests. */
-export function testCrashPoints({ name, plugin, prepare, points }: CrashCase): void {
+export function testCrashPoints({ name, plugin, prepare, previous, points }: CrashCase): void {
   const list = listOf([plugin]);
+  const add = (machine: Machine, attachment: Attachment, said: Said = {}) => {
+    const before = previous === undefined ? {} : { prevResult: previous(attachment.containerId) };
+    return oneByOne(machine, list, "ADD", attachment, { ...before, ...said });
+  };
   const newMachine = async () => {
     const machine = new Machine(registry);
     for (const { netns } of [blue, neighbour]) machine.kernel.addNetns(netns);
     prepare?.(machine);
-    ok(await oneByOne(machine, list, "ADD", neighbour), "the neighbour");
+    ok(await add(machine, neighbour), "the neighbour");
     return machine;
   };
   const pointsOf = async (...verbs: ("ADD" | "DEL")[]) => {
     const machine = await newMachine();
-    for (const verb of verbs) ok(await oneByOne(machine, list, verb, blue), verb);
+    for (const verb of verbs) {
+      ok(await (verb === "ADD" ? add(machine, blue) : oneByOne(machine, list, verb, blue)), verb);
+    }
     return machine.points;
   };
 
@@ -48,11 +57,11 @@ export function testCrashPoints({ name, plugin, prepare, points }: CrashCase): v
     for (let at = 1; at <= last; at++) {
       const machine = await newMachine();
       const before = stateOf(machine);
-      assert.equal((await oneByOne(machine, list, "ADD", blue, { crash: { at } })).ended, "died", `point ${at}`);
+      assert.equal((await add(machine, blue, { crash: { at } })).ended, "died", `point ${at}`);
       ok(await oneByOne(machine, list, "DEL", blue), `DEL after point ${at}`);
       assert.deepEqual(stateOf(machine), before, `crash point ${at}`);
       if (at % 4 !== 0 && at !== last) continue;
-      const prevResult = ok(await oneByOne(machine, list, "ADD", blue), `ADD after point ${at}`);
+      const prevResult = ok(await add(machine, blue), `ADD after point ${at}`);
       ok(await oneByOne(machine, list, "CHECK", blue, { prevResult }), `CHECK after point ${at}`);
     }
   });
@@ -62,7 +71,7 @@ export function testCrashPoints({ name, plugin, prepare, points }: CrashCase): v
     for (let at = 1; at <= last; at++) {
       const machine = await newMachine();
       const before = stateOf(machine);
-      const prevResult = ok(await oneByOne(machine, list, "ADD", blue), "ADD");
+      const prevResult = ok(await add(machine, blue), "ADD");
       const said = { prevResult, crash: { at } };
       assert.equal((await oneByOne(machine, list, "DEL", blue, said)).ended, "died", `point ${at}`);
       ok(await oneByOne(machine, list, "DEL", blue), `point ${at}`);
@@ -74,14 +83,14 @@ export function testCrashPoints({ name, plugin, prepare, points }: CrashCase): v
     const ops: KernelOp[] = [];
     const probe = await newMachine();
     probe.kernel.onApply((op, phase) => phase === "before" && void ops.push(op));
-    ok(await oneByOne(probe, list, "ADD", blue));
+    ok(await add(probe, blue));
     assert.ok(ops.length > 0, "an ADD changes something");
     for (const [index, { op }] of ops.entries()) {
       const machine = await newMachine();
       const before = stateOf(machine);
       let seen = -1;
       machine.kernel.fail(() => ++seen === index, "EPERM");
-      const outcome = await oneByOne(machine, list, "ADD", blue);
+      const outcome = await add(machine, blue);
       // A recipe may do without a change; then DEL takes it back.
       if (outcome.ended === "ok") ok(await oneByOne(machine, list, "DEL", blue));
       assert.deepEqual(stateOf(machine), before, `refused: ${op} (${index})`);

@@ -168,6 +168,25 @@ export const REQUESTS: Readonly<Record<string, JsonObject>> = {
     runtimeConfig: { deviceID: "0000:00:05.0" },
     prevResult: PREVIOUS,
   },
+  "bandwidth": {
+    ...ENVELOPE,
+    type: "bandwidth",
+    ingressRate: 8_000_000,
+    ingressBurst: 800_000,
+    egressRate: 16_000_000,
+    egressBurst: 400_000,
+    unshapedSubnets: ["10.2.0.0/16", "fd00:2::/64"],
+    runtimeConfig: {
+      bandwidth: {
+        ingressRate: 9_000_000,
+        ingressBurst: 900_000,
+        egressRate: 17_000_000,
+        egressBurst: 500_000,
+        shapedSubnets: ["10.3.0.0/16"],
+      },
+    },
+    prevResult: PREVIOUS,
+  },
   "loopback": { ...ENVELOPE, type: "loopback", prevResult: PREVIOUS },
   "macvlan": {
     ...ENVELOPE,
