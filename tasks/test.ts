@@ -4,44 +4,12 @@
  */
 import { build } from "./build.ts";
 import { deno, projectRoot } from "./bundle.ts";
+import { add, type Counts, countsOf, summary, tee } from "./counts.ts";
 import { privateWorld, type World } from "./isolate.ts";
 import { complain, say } from "./say.ts";
 
 /** Tests that need nothing of the kernel. */
 const PURE = ["tests/unit/", "tests/property/"];
-
-interface Counts {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-}
-
-const add = (a: Counts, b: Counts): Counts => ({
-  passed: a.passed + b.passed,
-  failed: a.failed + b.failed,
-  skipped: a.skipped + b.skipped,
-});
-
-/** Passes output through, and keeps it. */
-const tee = async (from: ReadableStream<Uint8Array>): Promise<string> => {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of from) {
-    for (let at = 0; at < chunk.length;) at += Deno.stdout.writeSync(chunk.subarray(at));
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text;
-};
-
-/** Reads deno test's last line; a run that ends badly without one counts as one failure. */
-const countsOf = (output: string, success: boolean): Counts => {
-  // deno-lint-ignore no-control-regex
-  const plain = output.replace(/\x1b\[[0-9;]*m/g, "");
-  const summary = plain.split("\n").findLast((line) => /^(ok|FAILED) \| \d+ passed/.test(line)) ?? "";
-  const number = (what: string) => Number(new RegExp(`(\\d+) ${what}`).exec(summary)?.[1] ?? 0);
-  const failed = number("failed");
-  return { passed: number("passed"), failed: success ? failed : Math.max(failed, 1), skipped: number("ignored") };
-};
 
 /** Runs `deno test` with `args`, in `world` if there is one. */
 const run = async (world: World | null, args: readonly string[]): Promise<Counts> => {
@@ -96,6 +64,6 @@ const main = async (): Promise<Counts> => {
   return add(tests, await run(world, ["--doc", "--parallel", "mod.ts", "src/", "README.md"]));
 };
 
-const { passed, failed, skipped } = await main();
-say(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
-Deno.exit(failed > 0 ? 1 : 0);
+const counts = await main();
+say(summary(counts));
+Deno.exit(counts.failed > 0 ? 1 : 0);

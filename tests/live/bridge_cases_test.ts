@@ -70,28 +70,6 @@ Deno.test({
   },
 });
 
-for (const name of ["vlan", "vlanTrunk"]) {
-  Deno.test({
-    ...unless(
-      works && can.vlanFiltering,
-      `bridge [6, 7]: "${name}" gives the port exactly its VLANs`,
-      "no VLAN filtering",
-    ),
-    async fn() {
-      using lab = new Lab(bin);
-      const netns = lab.container();
-      const wish = name === "vlan" ? { vlan: 100 } : { vlanTrunk: [{ id: 101 }, { minID: 200, maxID: 202 }] };
-      const config = configIn(lab, wish);
-      const port = portOf(await lab.ok("bridge", { verb: "ADD", config, netns }));
-      const found = JSON.parse(lab.host.must(`bridge -j -d vlan show dev ${port}`))[0].vlans;
-      const ids = found.map(({ vlan }: { vlan: number }) => vlan);
-      assert.deepEqual(ids, name === "vlan" ? [100] : [1, 101, 200, 201, 202]);
-      await lab.ok("bridge", { verb: "DEL", config, netns });
-      await lab.isClean("br3");
-    },
-  });
-}
-
 Deno.test({
   ...live("bridge [9]: another gateway address is refused, leaving nothing, and replaced by force"),
   async fn() {

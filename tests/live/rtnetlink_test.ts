@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as Effect from "effect/Effect";
-import { can, unless } from "../support/capabilities.ts";
+import { can } from "../support/capabilities.ts";
 import { bringUp, ip, MAC, newPair } from "../support/pair.ts";
 
 const ignore = !(can.veth && can.bridge && can.ip);
@@ -217,27 +217,3 @@ Deno.test({ name: "VLAN messages are understood: their content is refused, not t
   const link = { kind: "bridge", vlanFiltering: true } as const;
   assert.equal(t.refused({ op: "link.create", on: "host", name: "br1", link }).errno, "EOPNOTSUPP");
 });
-
-Deno.test(
-  {
-    ...unless(
-      can.vlanFiltering && !ignore,
-      "VLANs of a port and of a bridge are set and read back",
-      "no vlan_filtering",
-    ),
-    fn: () => {
-      using t = newPair();
-      t.apply({ op: "link.create", on: "host", name: "br0", link: { kind: "bridge", vlanFiltering: true } });
-      assert.equal(Effect.runSync(t.host.link("host", "br0"))?.vlanFiltering, true);
-      t.apply({ op: "link.set", on: "host", name: "veth0", set: { master: "br0" } });
-      for (const name of ["veth0", "br0"]) {
-        t.apply({ op: "vlan.delete", on: "host", name, vlans: [{ vid: 1 }] });
-        const vlans = [{ vid: 100, pvid: true, untagged: true }, { vid: 200, to: 210 }];
-        t.apply({ op: "vlan.add", on: "host", name, vlans });
-        assert.deepEqual(Effect.runSync(t.host.vlans("host", name)), vlans);
-        t.apply({ op: "vlan.delete", on: "host", name, vlans: [{ vid: 205, to: 210 }] });
-        assert.deepEqual(Effect.runSync(t.host.vlans("host", name))[1], { vid: 200, to: 204 });
-      }
-    },
-  },
-);

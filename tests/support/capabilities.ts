@@ -1,5 +1,5 @@
 /** What this machine lets a test do, found out once per process and without touching the machine's own network. */
-import { hasKind } from "./kinds.ts";
+import { hasKind, isRequired } from "./kinds.ts";
 import { newNetns } from "./netns.ts";
 
 const attempt = <T>(fn: () => T): T | null => {
@@ -37,7 +37,7 @@ const probe = () => {
     nft: works.has("nft"),
     iptables: works.has("iptables"),
     bridge: works.has("bridge"),
-    vlanFiltering: works.has("vlanFiltering"),
+    vlanFiltering: isRequired || works.has("vlanFiltering"),
     veth: works.has("veth"),
     dummy: hasKind("dummy"),
     macvlan: hasKind("macvlan"),

@@ -14,7 +14,8 @@ import { IFLA, IFLA_INFO, RTM } from "../../src/effects/kernel/linux/rtnetlink/c
 import { ifinfomsg } from "../../src/effects/kernel/linux/rtnetlink/link_look.ts";
 import { newNetns } from "./netns.ts";
 
-const isRequired = Deno.env.get("CLEAT_TEST_KINDS") === "required";
+/** Whether tests of what the kernel lacks shall fail, not be skipped. */
+export const isRequired = Deno.env.get("CLEAT_TEST_KINDS") === "required";
 
 /** A kind that the kernel has, and that wants more than its name, is refused with EINVAL. */
 const KNOWN: ReadonlySet<string> = new Set(["", "EINVAL"]);
