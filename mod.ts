@@ -92,6 +92,7 @@ export type {
   LinkPlace,
   LinkSettings,
   LinkState,
+  TapKind,
 } from "./src/effects/kernel/op.ts";
 export type { ClassOp, FilterOp, QdiscKind, QdiscPlace, TokenBucket } from "./src/effects/kernel/op.ts";
 export type { IpvlanMode, MacvlanMode, PortSettings, PortVlan, VethPeer } from "./src/effects/kernel/op.ts";
@@ -113,6 +114,7 @@ export { EventStore, type EventStoreShape, LogError } from "./src/effects/log/st
 export type { Corruption, PruneLimits, Reading, Stream } from "./src/effects/log/store.ts";
 export { type CreatedLink, HostError, type HostShape, type HostView, Kernel } from "./src/effects/kernel/host.ts";
 export { NetnsError, type NetnsIdentity, type NetnsWanted } from "./src/effects/kernel/host.ts";
+export type { LinkTap } from "./src/effects/kernel/link_tap.ts";
 export type { IptablesTable, ProgramView } from "./src/effects/kernel/program_view.ts";
 export type {
   Address,

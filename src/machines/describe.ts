@@ -57,10 +57,8 @@ const parent = ({ parent: { on, name } }: LinkOver): string => `${name} ${where(
 
 function link(op: Extract<Op, { op: "link.create" }>): string {
   const master = optional("in", op.master);
-  if (op.link.kind === "bridge" || op.link.kind === "dummy" || op.link.kind === "ifb") {
-    return `${op.link.kind} ${op.name} ${where(op.on)}`;
-  }
   if ("parent" in op.link) return `${over(op.link)} ${op.name} ${where(op.on)}, on ${parent(op.link)}`;
+  if (op.link.kind !== "veth") return `${op.link.kind} ${op.name} ${where(op.on)}`;
   return `veth ${op.name} ${where(op.on)}${master}, its peer ${op.link.peer.name} ${where(op.link.peer.on)}`;
 }
 

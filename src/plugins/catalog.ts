@@ -17,5 +17,6 @@ export const PLUGIN_VERSIONS: Readonly<Record<string, readonly string[]>> = {
   "loopback": VERSIONS,
   "ptp": VERSIONS,
   "static": VERSIONS,
+  "tap": VERSIONS,
   "vlan": VERSIONS,
 };

@@ -16,6 +16,14 @@ export const DAD_TIMEOUT_MS = 5_000;
 /** What `configureInterface` applies: `ips` that name another interface of the result are refused. */
 type Addressing = Pick<CniResult, "interfaces" | "ips" | "routes">;
 
+/** How IPv6 addresses are taken into use. */
+interface Dad {
+  /** Whether the network is asked first whether somebody has them. */
+  readonly dad: boolean;
+  /** False where ADD is over before anybody can be asked, since the link has no carrier until then; default true. */
+  readonly wait?: boolean;
+}
+
 /**
  * Configures a container link of this stream. Without `dad`, IPv6 addresses are usable at once; with it, ADD waits until
  * the network has not objected to them. Ends with `Refused` when the result does not fit the interface or an address
@@ -24,19 +32,27 @@ type Addressing = Pick<CniResult, "interfaces" | "ips" | "routes">;
 export const configureInterface: (
   ifName: string,
   result: Addressing,
-  options: { readonly dad: boolean },
-) => Effect.Effect<void, EffectError | Refused, View | Act> = Effect.fnUntraced(function* (ifName, result, { dad }) {
-  const ips = yield* addressesOf(ifName, result);
-  const hasIpv6 = ips.some(({ address }) => family(address) === 6);
-  if (hasIpv6) yield* enableIpv6(ifName);
-  for (const { address } of ips) {
-    const skipDad = !dad && family(address) === 6;
-    yield* perform({ op: "address.add", on: "container", link: ifName, address, ...(skipDad ? { noDad: true } : {}) });
-  }
-  yield* perform({ op: "link.set", on: "container", name: ifName, set: { up: true } });
-  if (hasIpv6 && dad) yield* settleAddresses(ifName);
-  for (const route of routeOps(ifName, ips, result.routes ?? [])) yield* perform(route);
-});
+  options: Dad,
+) => Effect.Effect<void, EffectError | Refused, View | Act> = Effect.fnUntraced(
+  function* (ifName, result, { dad, wait = true }) {
+    const ips = yield* addressesOf(ifName, result);
+    const hasIpv6 = ips.some(({ address }) => family(address) === 6);
+    if (hasIpv6) yield* enableIpv6(ifName);
+    for (const { address } of ips) {
+      const skipDad = !dad && family(address) === 6;
+      yield* perform({
+        op: "address.add",
+        on: "container",
+        link: ifName,
+        address,
+        ...(skipDad ? { noDad: true } : {}),
+      });
+    }
+    yield* perform({ op: "link.set", on: "container", name: ifName, set: { up: true } });
+    if (hasIpv6 && dad && wait) yield* settleAddresses(ifName);
+    for (const route of routeOps(ifName, ips, result.routes ?? [])) yield* perform(route);
+  },
+);
 
 /** The addresses meant for this interface: those with its index. Ones without an index are somebody else's business. */
 const addressesOf = (ifName: string, { interfaces = [], ips = [] }: Addressing) => {

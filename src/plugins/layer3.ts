@@ -18,6 +18,8 @@ export interface Layer3 {
   readonly dns: Dns | null;
   /** Whether the neighbours are told of the addresses when the interface goes up. */
   readonly announce: boolean;
+  /** False for an interface that carries nothing before some program opens it; default true. */
+  readonly carrier?: boolean;
 }
 
 /** The interface in the container, by its MAC address. */
@@ -74,7 +76,7 @@ export const useAddresses: (
     const ips = (answer.ips ?? []).map((ip): ResultIp => ({ ...ip, interface: 0 }));
     const result = resultOf(request, link, layer3, { ...answer, ips });
     if (layer3.announce) yield* announce(ifName, ips);
-    yield* configureInterface(ifName, result, { dad: true });
+    yield* configureInterface(ifName, result, { dad: true, wait: layer3.carrier ?? true });
     return result;
   },
 );

@@ -1,4 +1,4 @@
-/** Links that a plugin makes in the container and that are the container's alone: macvlan, ipvlan, vlan, dummy. */
+/** Links that a plugin makes in the container and that are the container's alone: macvlan, ipvlan, vlan, dummy, tap. */
 import * as Effect from "effect/Effect";
 import type { CreatedLink, HostError, Link } from "../effects/kernel/host.ts";
 import type { LinkKind, Op } from "../effects/kernel/op.ts";

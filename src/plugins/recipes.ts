@@ -20,6 +20,7 @@ const loaders: Readonly<Record<string, () => Promise<AnyPlugin>>> = {
   "loopback": async () => anyPlugin((await import("./loopback.ts")).loopback),
   "macvlan": async () => anyPlugin((await import("./macvlan.ts")).macvlan),
   "ptp": async () => anyPlugin((await import("./ptp.ts")).ptp),
+  "tap": async () => anyPlugin((await import("./tap.ts")).tap),
   "static": async () => anyPlugin((await import("./static.ts")).staticIpam),
 };
 

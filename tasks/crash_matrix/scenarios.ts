@@ -206,6 +206,18 @@ export const scenarios: readonly Scenario[] = [
     spoil: "tc qdisc del dev pre0 ingress",
   },
   {
+    ...alone("tap"),
+    prepare: "nsenter --net=$CONTAINER ip link add br5 type bridge",
+    config: (world) => ({
+      ...bareOf("tap"),
+      owner: 1000,
+      multiQueue: true,
+      bridge: "br5",
+      ipam: hostLocal(world, ...SUBNETS),
+    }),
+    spoil: NO_ADDRESS,
+  },
+  {
     ...alone("cleat"),
     prepare: "",
     config: (world) => ({ ...bareOf("cleat"), plugins: [...dbnetPlugins(world)], runtimeConfig: CAPABILITIES }),

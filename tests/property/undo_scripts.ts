@@ -105,6 +105,12 @@ const create: Make = (random) =>
     }),
     () => ({
       op: "link.create",
+      on: "container",
+      name: random.pick(["tap0", "net1"]),
+      link: { kind: "tap", owner: 7 },
+    }),
+    () => ({
+      op: "link.create",
       on: "host",
       name: "vlan7",
       link: { kind: "veth", peer: { on: "host", name: "vlan8" } },

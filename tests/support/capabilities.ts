@@ -25,6 +25,7 @@ const probes = {
   bridge: "ip link add probe0 type bridge",
   vlanFiltering: "ip link add probe1 type bridge vlan_filtering 1",
   veth: "ip link add probe2 type veth peer name probe3",
+  tap: "ip tuntap add dev probe4 mode tap",
 } as const;
 
 /** All probes by one shell, in a namespace that is thrown away: every test file that asks pays for it. */
@@ -39,6 +40,7 @@ const probe = () => {
     bridge: works.has("bridge"),
     vlanFiltering: isRequired || works.has("vlanFiltering"),
     veth: works.has("veth"),
+    tap: works.has("tap"),
     dummy: hasKind("dummy"),
     macvlan: hasKind("macvlan"),
     vlan: hasKind("vlan"),
@@ -49,7 +51,7 @@ const probe = () => {
 /**
  * What works here. `netns`: namespaces of a test's own (as root, or in a user namespace); `ip`, `conntrack`, `ping`:
  * the program exists; `nft`, `iptables`: the program exists and the kernel answers it; `bridge`, `vlanFiltering`,
- * `veth`, `dummy`, `macvlan`, `vlan`, `ipvlan`: the kernel can make such links.
+ * `veth`, `tap`, `dummy`, `macvlan`, `vlan`, `ipvlan`: the kernel can make such links.
  */
 export const can = {
   /** Root of the machine itself, not of a user namespace: for limits that only it may exceed. */

@@ -19,3 +19,6 @@ export const expect = (thing: string, what: string, expected: string, found: str
 
 /** What should be there and is not. */
 export const missing = (thing: string): Findings => [`${thing}: expected it to exist, found none`];
+
+/** A switch in words. */
+export const onOff = (flag: boolean): string => flag ? "on" : "off";

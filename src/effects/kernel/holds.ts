@@ -5,7 +5,8 @@
 import * as Effect from "effect/Effect";
 import { MAIN_TABLE } from "../../spec/routing.ts";
 import type { Lease, LeaseError, LeasesView } from "../leases/leases.ts";
-import { expect, type Findings, FINE, linkAt, missing, where } from "./finding.ts";
+import { expect, type Findings, FINE, linkAt, missing, onOff, where } from "./finding.ts";
+import { checkTap } from "./holds_tap.ts";
 import { checkClass, checkFilter, checkQdisc } from "./holds_tc.ts";
 import type { HostError, HostView, Link, LinkFooting, Route } from "./host.ts";
 import { checkOpened, checkZone } from "./holds_forward.ts";
@@ -15,8 +16,6 @@ import { canonicalIp, canonicalPrefix, metricOf, sameAddress, sameElementValue, 
 
 type Of<Name extends Op["op"]> = Extract<Op, { readonly op: Name }>;
 type Looked = Effect.Effect<Findings, HostError>;
-
-const onOff = (flag: boolean): string => flag ? "on" : "off";
 
 const nameOf = Effect.fnUntraced(function* (view: HostView, on: Side, index: number | null) {
   if (index === null) return "none";
@@ -69,6 +68,7 @@ const checkCreate = Effect.fnUntraced(function* (op: Of<"link.create">, view: Ho
   const filtering = op.link.kind === "bridge" && op.link.vlanFiltering === true;
   return [
     ...(filtering ? expect(thing, "VLAN filtering ", "on", onOff(link.vlanFiltering === true)) : FINE),
+    ...checkTap(thing, op.link, link),
     ...(yield* checkVeth(view, op, link)),
     ...(yield* checkParent(view, op, link)),
     ...(op.master === undefined ? FINE : yield* checkMaster(view, op.on, link, op.master)),

@@ -6,6 +6,7 @@ import * as Context from "effect/Context";
 import * as Data from "effect/Data";
 import type * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
+import type { LinkTap } from "./link_tap.ts";
 import type { NftElement, NftRule, NftTable } from "./nft.ts";
 import type { KernelOp, PortSettings, PortVlan, Side } from "./op.ts";
 import type { ProgramView } from "./program_view.ts";
@@ -62,7 +63,7 @@ export interface Link {
   readonly index: number;
   /** IFLA_IFNAME. */
   readonly name: string;
-  /** IFLA_INFO_KIND, or null for a device without one (lo, hardware). */
+  /** IFLA_INFO_KIND, or null for a device without one (lo, hardware); a `tun` of Ethernet frames is a `tap`. */
   readonly kind: string | null;
   /** Lower case with colons; empty for devices without one. */
   readonly mac: string;
@@ -96,6 +97,8 @@ export interface Link {
   readonly permanentMac?: string;
   /** Of a macvlan, ipvlan or vlan; otherwise absent. */
   readonly over?: LinkFooting;
+  /** Of a tap; otherwise absent. */
+  readonly tap?: LinkTap;
 }
 
 /** What a link stands on, and the data of its kind. */

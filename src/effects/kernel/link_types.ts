@@ -20,7 +20,26 @@ export type LinkKind =
   | { readonly kind: "dummy" }
   /** Gives what is redirected to it a queue of its own, and then lets it go on where it was. */
   | { readonly kind: "ifb" }
+  | TapKind
   | LinkOver;
+
+/**
+ * An Ethernet device whose other end is a program, such as a virtual machine: a device of kind `tun` with IFF_TAP
+ * (linux/if_tun.h), which stays when that program ends. Frames come with a `virtio_net_hdr` and without packet
+ * information, unless who opens it wants it otherwise.
+ */
+export interface TapKind {
+  /** The kind. */
+  readonly kind: "tap";
+  /** It can be opened several times, once for each queue (IFF_MULTI_QUEUE). */
+  readonly multiQueue?: boolean;
+  /** The user who may open it without CAP_NET_ADMIN, by number (TUNSETOWNER). */
+  readonly owner?: number;
+  /** The group whose members may, by number (TUNSETGROUP); with an owner, both are asked for. */
+  readonly group?: number;
+  /** The SELinux context it is made in, which decides who may open it. */
+  readonly selinuxContext?: string;
+}
 
 /** The link that another one stands on (IFLA_LINK), by its own side and name. */
 export interface LinkParent {

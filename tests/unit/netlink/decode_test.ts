@@ -200,3 +200,25 @@ for (
     assert.deepEqual([link?.kind, link?.over], [kind, over]);
   });
 }
+
+Deno.test("a tun of Ethernet frames is read as a tap, with who may open it, and any other as a tun", () => {
+  for (
+    const [type, more, kind, tap] of [
+      [2, [7, 8, 1], "tap", { owner: 7, group: 8, multiQueue: true }],
+      [2, [], "tap", { owner: null, group: null, multiQueue: false }],
+      [1, [7, 8, 1], "tun", undefined],
+    ] as const
+  ) {
+    const [owner, group, queues = 0] = more;
+    const writer = new Writer().u8(0).u8(0).u16(1).u32(7).u32(1).u32(0).attributeString(3, "tap0");
+    writer.nested(18, () => {
+      writer.attributeString(1, "tun").nested(2, () => {
+        if (owner !== undefined) writer.attributeU32(1, owner);
+        if (group !== undefined) writer.attributeU32(2, group);
+        writer.attributeU8(3, type).attributeU8(7, queues);
+      });
+    });
+    const link = decodeLink(writer.finish());
+    assert.deepEqual([link?.kind, link?.tap], [kind, tap]);
+  }
+});

@@ -16,6 +16,7 @@ import { setPort } from "./rtnetlink/port.ts";
 import { addRoute, removeRoute } from "./rtnetlink/route.ts";
 import { addVlans, deleteVlans } from "./rtnetlink/vlan.ts";
 import { writeSysctl } from "./sysctl.ts";
+import { createTap } from "./tap.ts";
 import { addClass } from "./tc/class.ts";
 import { addFilter } from "./tc/filter.ts";
 import { addQdisc, deleteQdisc } from "./tc/qdisc.ts";
@@ -66,12 +67,17 @@ function applyRoute({ route }: OpenNetns, op: KernelOp): void {
   }
 }
 
+function create(op: Extract<KernelOp, { op: "link.create" }>, near: OpenNetns, far: OpenNetns): CreatedLink {
+  const { link } = op;
+  return link.kind === "tap" ? createTap({ ...op, link }, near) : createLink({ ...op, link }, near, far);
+}
+
 /** Carries out one op. Throws `SystemError` or `HostError`. */
 export function applyOp(sides: Sides, op: KernelOp): CreatedLink | undefined {
   const netns = sideOf(sides, op.on);
   switch (op.op) {
     case "link.create":
-      return createLink(op, netns, sideOf(sides, otherSideOf(op)));
+      return create(op, netns, sideOf(sides, otherSideOf(op)));
     case "link.move":
       moveLink(op, netns, sideOf(sides, op.to.on));
       return undefined;

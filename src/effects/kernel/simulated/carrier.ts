@@ -7,6 +7,7 @@ const parentHasCarrier = (parent: SimLink): boolean => parent.kind === "dummy" |
 /** Whether the link can pass packets: it is up, and so is what lies behind it. */
 const hasCarrier = (link: SimLink): boolean => {
   if (link.kind === "veth") return link.peer?.up === true;
+  if (link.kind === "tap") return false; // nobody ever opens it here
   if (link.over !== null) return parentHasCarrier(link.over.parent);
   if (link.kind === "bridge") return !link.portsCounted || portsOf(link).some((port) => port.up && hasCarrier(port));
   return true;

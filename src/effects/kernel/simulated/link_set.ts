@@ -11,12 +11,14 @@ import { ETHERNET_MTU, NO_MAC, portsOf, type SimAddress, type SimLink } from "./
 /** ETH_MIN_MTU and ETH_MAX_MTU (linux/if_ether.h), in bytes. */
 const MIN_MTU = 68;
 const MAX_MTU = 65_535;
+/** Of a tap, the largest with its Ethernet header: ETH_HLEN (tun_net_initialize, drivers/net/tun.c). */
+const MAX_TAP_MTU = MAX_MTU - 14;
 
 /** EINVAL when no Ethernet device can have this MTU; lo takes any. */
 export const checkMtu = (mtu: number, kind: SimLink["kind"]): void => {
   if (kind === null || kind === "dummy" || kind === "ifb") return;
   if (mtu < MIN_MTU) refuse("EINVAL", "mtu less than device minimum");
-  if (mtu > MAX_MTU) refuse("EINVAL", "mtu greater than device maximum");
+  if (mtu > (kind === "tap" ? MAX_TAP_MTU : MAX_MTU)) refuse("EINVAL", "mtu greater than device maximum");
 };
 
 /** No more than the parent's: EINVAL of a macvlan, ERANGE of a vlan. */

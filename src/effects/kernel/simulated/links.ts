@@ -1,7 +1,7 @@
 /** Making and deleting links. */
 import { MAX_IF_NAME_BYTES } from "../../../spec/names.ts";
 import type { CreatedLink } from "../host.ts";
-import { type KernelOp, otherSideOf, type Side } from "../op.ts";
+import { type KernelOp, otherSideOf, type Side, type TapKind } from "../op.ts";
 import { applyMaster, applyMtu, applyUp, checkMac, checkMaster, checkMtu, followPorts } from "./link_set.ts";
 import { refuse } from "./refusal.ts";
 import { checkOver, isOver, makeOver } from "./links_over.ts";
@@ -80,6 +80,16 @@ const checkCreate = (world: SimWorld, op: Create, near: SimNetns, far: SimNetns)
   if (filters && !world.facts.vlanFiltering) refuse("EOPNOTSUPP");
 };
 
+const makeTap = (world: SimWorld, { name, mac, mtu }: Create, { multiQueue, owner, group }: TapKind, netns: SimNetns) =>
+  putLink({
+    name,
+    kind: "tap",
+    netns,
+    mac: mac === undefined ? newMac(world) : checkMac(mac),
+    mtu: mtu ?? ETHERNET_MTU,
+    tap: { multiQueue: multiQueue === true, owner: owner ?? null, group: group ?? null },
+  });
+
 /** A link that ends in the kernel. */
 const makeAlone = (world: SimWorld, kind: "dummy" | "ifb", { name, mac, mtu }: Create, netns: SimNetns): SimLink =>
   putLink({
@@ -94,6 +104,7 @@ const makeAlone = (world: SimWorld, kind: "dummy" | "ifb", { name, mac, mtu }: C
 const make = (world: SimWorld, op: Create, near: SimNetns, far: SimNetns): SimLink => {
   if (isVeth(op)) return makeVeth(world, op, near, far);
   if (isOver(op)) return makeOver(world, op, near, far);
+  if (op.link.kind === "tap") return makeTap(world, op, op.link, near);
   if (op.link.kind === "dummy" || op.link.kind === "ifb") return makeAlone(world, op.link.kind, op, near);
   return makeBridge(world, op, near, op.link.kind === "bridge" && op.link.vlanFiltering === true);
 };

@@ -35,6 +35,7 @@ export const showLink = (link: SimLink): Link => ({
   ...(link.device === null ? {} : { device: link.device }),
   ...(link.permanentMac === null ? {} : { permanentMac: link.permanentMac }),
   ...showFooting(link),
+  ...(link.tap === null ? {} : { tap: link.tap }),
 });
 
 /** An address as RTM_NEWADDR describes it. */

@@ -1,6 +1,7 @@
 /** What the simulated kernel knows: plain mutable data, one `SimNetns` for each namespace. */
 import { sysctlDefaults } from "./sysctl_defaults.ts";
 import type { NftCommand, NftElement, NftHook, NftType } from "../nft.ts";
+import type { LinkTap } from "../link_tap.ts";
 import type { FilterOp, LinkKind, QdiscKind, TokenBucket } from "../op.ts";
 
 /** An address of a link; `ip` without and `prefix` the length of its prefix. */
@@ -70,6 +71,8 @@ export interface SimLink {
   peer: SimLink | null;
   /** Of a macvlan, ipvlan or vlan: what it stands on, and how. */
   readonly over: SimFooting | null;
+  /** Of a tap: who may open it, and how. */
+  readonly tap: LinkTap | null;
   /** The links that stand on it, of all namespaces. */
   readonly uppers: Set<SimLink>;
   /** Of a bridge. */
@@ -204,6 +207,7 @@ export const putLink = (link: Pick<SimLink, "name" | "kind" | "netns" | "mac"> &
     master: null,
     peer: null,
     over: null,
+    tap: null,
     uppers: new Set(),
     vlanFiltering: false,
     hairpin: false,

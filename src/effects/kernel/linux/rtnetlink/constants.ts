@@ -56,6 +56,10 @@ export const IFLA_MACVLAN = { MODE: 1, BC_QUEUE_LEN: 7 } as const;
 export const IFLA_IPVLAN = { MODE: 1, FLAGS: 2 } as const;
 export const IFLA_VLAN = { ID: 1 } as const;
 
+/** Attributes inside IFLA_INFO_DATA of a tun, and the type of one that carries Ethernet frames (linux/if_tun.h). */
+export const IFLA_TUN = { OWNER: 1, GROUP: 2, TYPE: 3, MULTI_QUEUE: 7 } as const;
+export const IFF_TAP = 2;
+
 /** Modes of macvlan, one bit each (enum macvlan_mode), and of ipvlan (enum ipvlan_mode: linux/if_link.h). */
 export const MACVLAN_MODE = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;
 export const IPVLAN_MODE = { l2: 0, l3: 1, l3s: 2 } as const;

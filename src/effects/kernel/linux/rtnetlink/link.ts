@@ -9,7 +9,7 @@ import { NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL } from "../netlink/socket.ts";
 import type { NetlinkMessage, NetlinkSocket } from "../netlink/socket.ts";
 import type { OpenNetns } from "../netns.ts";
 import { IFF, IFLA, RTM } from "./constants.ts";
-import { writeKind } from "./link_kind.ts";
+import { type NetlinkKind, writeKind } from "./link_kind.ts";
 import {
   firstLink,
   ifinfomsg,
@@ -20,7 +20,7 @@ import {
   requireLink,
 } from "./link_look.ts";
 
-type Create = Extract<KernelOp, { op: "link.create" }>;
+type Create = Extract<KernelOp, { op: "link.create" }> & { readonly link: NetlinkKind };
 
 /** Name, MTU and MAC: the same on either end of a veth. */
 function writeIdentity(writer: Writer, link: { name: string; mtu?: number; mac?: string }): void {

@@ -1,15 +1,18 @@
 /** Reads a link out of RTM_NEWLINK. */
 import { macFromBytes } from "../../../../spec/mac.ts";
 import type { Link, LinkFooting } from "../../host.ts";
+import type { LinkTap } from "../../link_tap.ts";
 import { Attributes, readUint } from "../netlink/message.ts";
 import {
   IFF,
+  IFF_TAP,
   IFLA,
   IFLA_BR_VLAN_FILTERING,
   IFLA_BRPORT,
   IFLA_INFO,
   IFLA_IPVLAN,
   IFLA_MACVLAN,
+  IFLA_TUN,
   IFLA_VLAN,
   IPVLAN_MODE,
   MACVLAN_MODE,
@@ -59,6 +62,22 @@ function decodeFooting(kind: string | null, attributes: Attributes, info: Attrib
   return { over: { parent: indexOrNull(attributes.u32(IFLA.LINK)), elsewhere, ...own } };
 }
 
+const isTap = (info: Attributes): boolean =>
+  info.string(IFLA_INFO.KIND) === "tun" && info.nested(IFLA_INFO.DATA).u8(IFLA_TUN.TYPE) === IFF_TAP;
+
+/** Of a tap: who may open it, and how. */
+function decodeTap(info: Attributes): { readonly tap?: LinkTap } {
+  if (!isTap(info)) return {};
+  const data = info.nested(IFLA_INFO.DATA);
+  return {
+    tap: {
+      multiQueue: data.u8(IFLA_TUN.MULTI_QUEUE) === 1,
+      owner: data.u32(IFLA_TUN.OWNER),
+      group: data.u32(IFLA_TUN.GROUP),
+    },
+  };
+}
+
 /** What only some links have: an alias; hardware below. A permanent address without a device says nothing of either. */
 function decodeOrigin(attributes: Attributes): Pick<Link, "alias" | "device" | "permanentMac"> {
   const alias = attributes.string(IFLA.IFALIAS);
@@ -80,7 +99,7 @@ export function decodeLink(body: Uint8Array): Link | null {
   const name = attributes.string(IFLA.IFNAME);
   if (name === null) return null;
   const info = attributes.nested(IFLA.LINKINFO);
-  const kind = info.string(IFLA_INFO.KIND);
+  const kind = isTap(info) ? "tap" : info.string(IFLA_INFO.KIND);
   return {
     index,
     name,
@@ -99,5 +118,6 @@ export function decodeLink(body: Uint8Array): Link | null {
     port: decodePort(info),
     ...decodeOrigin(attributes),
     ...decodeFooting(kind, attributes, info),
+    ...decodeTap(info),
   };
 }

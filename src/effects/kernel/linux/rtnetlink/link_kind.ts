@@ -1,5 +1,5 @@
 /** The data of each kind of link in the creating RTM_NEWLINK (IFLA_LINKINFO). */
-import type { LinkKind } from "../../op.ts";
+import type { LinkKind, TapKind } from "../../op.ts";
 import type { Writer } from "../netlink/message.ts";
 import {
   IFLA,
@@ -16,8 +16,11 @@ import {
 /** How ipvlans of one parent exchange packets: 0 is "bridge", directly (IPVLAN_F_PRIVATE and _VEPA: linux/if_link.h). */
 const IPVLAN_BRIDGE = 0;
 
+/** A kind that RTM_NEWLINK can make; a tap is made by ioctl(2). */
+export type NetlinkKind = Exclude<LinkKind, TapKind>;
+
 /** IFLA_INFO_DATA of a kind, or nothing where the kernel's defaults are wanted; `peer` writes the other end of a veth. */
-function writeData(writer: Writer, link: LinkKind, peer: () => unknown): void {
+function writeData(writer: Writer, link: NetlinkKind, peer: () => unknown): void {
   const data = (write: () => unknown) => writer.nested(IFLA_INFO.DATA, write);
   switch (link.kind) {
     case "veth":
@@ -48,7 +51,7 @@ function writeData(writer: Writer, link: LinkKind, peer: () => unknown): void {
 }
 
 /** IFLA_LINKINFO: the name of the kind and its data. */
-export const writeKind = (writer: Writer, link: LinkKind, peer: () => unknown): Writer =>
+export const writeKind = (writer: Writer, link: NetlinkKind, peer: () => unknown): Writer =>
   writer.nested(IFLA.LINKINFO, () => {
     writer.attributeString(IFLA_INFO.KIND, link.kind);
     writeData(writer, link, peer);
