@@ -7,7 +7,10 @@ import { Origin } from "../effects/origin.ts";
 import { decide } from "../machines/decide.ts";
 import { owesValues, residue } from "../machines/entry.ts";
 import { initialSnapshot } from "../machines/evolve.ts";
+import type { AddEvent } from "../machines/event.ts";
 import { CniCode, type Refused } from "../spec/failure.ts";
+import type { JsonObject } from "../spec/json.ts";
+import { renderResult } from "../spec/render_result.ts";
 import type { CniResult } from "../spec/result.ts";
 import { runAdd } from "./add.ts";
 import { runCheck } from "./check.ts";
@@ -87,8 +90,18 @@ const lookBeyond = <C>(plugin: Plugin<C>, command: Command, journal: Journal, { 
   const { value, context: { add, stack } } = snapshot;
   if (value !== "attaching" || add === null || stream.corruption !== null) return Effect.void;
   const asked = new Set(stack.flatMap(({ op }) => op.op === "plugin.invoke" ? [op.plugin] : []));
-  return runAdopt(plugin, { ...command, raw: add.config }, journal, stream.records, asked);
+  return Effect.flatMap(
+    requestOf(add),
+    (raw) => runAdopt(plugin, { ...command, raw }, journal, stream.records, asked),
+  );
 };
+
+/** The request config of an ADD, as the log has it: the result of the plugin before is kept beside it. */
+const requestOf = ({ config, prevResult }: AddEvent): Effect.Effect<JsonObject> =>
+  prevResult === null ? Effect.succeed(config) : Effect.match(renderResult(prevResult, prevResult.cniVersion), {
+    onSuccess: (rendered) => ({ ...config, prevResult: rendered }),
+    onFailure: () => config,
+  }).pipe(Effect.catchDefect(() => Effect.succeed(config)));
 
 /**
  * What cannot be undone of one instance does not keep the earlier ones in the chain from being undone. Only values wait:

@@ -30,11 +30,12 @@ const addressesIn = (result: CniResult): readonly string[] => [
 const FAMILIES: readonly Family[] = [4, 6];
 
 /** Lets addresses through by iptables: one transaction a family. */
-const openIptables = Effect.fnUntraced(function* (addresses: readonly string[], { adminChain }: FirewallPlan) {
+const openIptables = Effect.fnUntraced(function* (addresses: readonly string[], { adminChain, backend }: FirewallPlan) {
+  const way = backend === "nftables" ? { natively: true } : {};
   for (const version of FAMILIES) {
     const own = addresses.filter((ip) => family(ip) === version);
     if (own.length === 0) continue;
-    yield* perform({ op: "iptables.open", on: "host", family: version, addresses: own, adminChain });
+    yield* perform({ op: "iptables.open", on: "host", family: version, addresses: own, adminChain, ...way });
   }
 });
 
@@ -63,7 +64,7 @@ const add = Effect.fnUntraced(function* (request: Request<FirewallConfig>) {
       yield* perform({ op: "port.set", on: "host", name, set: { isolated: true }, borrowed: true });
     }
   }
-  if (backend === "iptables") yield* openIptables(addresses, plan);
+  if (backend !== "firewalld") yield* openIptables(addresses, plan);
   else {
     for (const ip of addresses) {
       yield* perform({ op: "firewalld.add", on: "host", zone: plan.zone, source: hostPrefix(ip) });

@@ -15,6 +15,7 @@ const NET: FirewallNet = { name: "twin", bridge: "brt", subnets: ["10.63.0.0/24"
 const SETTINGS: readonly [string, JsonObject][] = [
   ["nothing", {}],
   ["iptables", { backend: "iptables" }],
+  ["nftables", { backend: "nftables" }],
   ["an admin chain", { iptablesAdminChainName: "OPS-FIRST" }],
 ];
 

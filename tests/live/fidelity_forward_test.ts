@@ -4,10 +4,14 @@ import * as Effect from "effect/Effect";
 import type { HostError, HostShape } from "../../src/effects/kernel/host.ts";
 import type { KernelOp } from "../../src/effects/kernel/op.ts";
 import { simulatedKernel } from "../../src/effects/kernel/simulated.ts";
+import { wordsOf } from "../../src/effects/kernel/linux/iptables.ts";
+import { readNative } from "../../src/effects/kernel/linux/iptables_native.ts";
+import { OpenNetns } from "../../src/effects/kernel/linux/netns.ts";
 import { can, unless } from "../support/capabilities.ts";
 import { fakeFirewalld } from "../support/fake_firewalld.ts";
 import { kernelStage, simulatedStage } from "../support/host_stage.ts";
 import { openHost } from "../support/machine.ts";
+import { newNetns } from "../support/netns.ts";
 
 const done = (effect: Effect.Effect<unknown, HostError>): unknown =>
   Effect.runSync(Effect.match(effect, { onSuccess: (value) => value ?? "ok", onFailure: ({ errno }) => errno }));
@@ -44,18 +48,47 @@ const STEPS: readonly KernelOp[] = [
   close(4, "10.1.0.2"),
 ];
 
+const works = can.netns && can.nft && can.iptables;
+
+for (
+  const [how, natively] of [["by the program", [false]], ["natively", [true]], ["in turns", [false, true]]] as const
+) {
+  Deno.test({
+    ...unless(works, `iptables.open and iptables.close, ${how}, are done as in memory`, "no iptables"),
+    fn() {
+      using twin = simulatedStage();
+      using kernel = kernelStage();
+      for (const [at, step] of STEPS.entries()) {
+        const op = natively[at % natively.length] === true ? { ...step, natively: true } : step;
+        assert.deepEqual(done(kernel.host.apply(op)), done(twin.host.apply(op)), JSON.stringify(op));
+        assert.deepEqual(rulesIn(kernel.host), rulesIn(twin.host), JSON.stringify(op));
+      }
+    },
+  });
+}
+
 Deno.test({
   ...unless(
-    can.netns && can.nft && can.iptables,
-    "iptables.open and iptables.close are done as in memory",
+    works,
+    "without the program the table reads as the program prints it; what is none of ours equals nothing",
     "no iptables",
   ),
   fn() {
-    using twin = simulatedStage();
-    using kernel = kernelStage();
-    for (const op of STEPS) {
-      assert.deepEqual(done(kernel.host.apply(op)), done(twin.host.apply(op)), JSON.stringify(op));
-      assert.deepEqual(rulesIn(kernel.host), rulesIn(twin.host), JSON.stringify(op));
+    using ns = newNetns();
+    ns.must(`iptables -N CNI-FORWARD
+      iptables -A FORWARD -m comment --comment "CNI firewall plugin rules" -j CNI-FORWARD
+      iptables -A CNI-FORWARD -d 10.1.0.2 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+      iptables -A CNI-FORWARD -s 10.1.0.2 -j ACCEPT
+      iptables -A FORWARD -j RETURN`);
+    const netns = OpenNetns.at(ns.path);
+    try {
+      const printed = ns.must("iptables -S").split("\n").filter((line) => line.startsWith("-A")).map(wordsOf);
+      assert.deepEqual(readNative(netns, 4).rules.map(({ words }) => words), printed);
+      assert.deepEqual(readNative(netns, 6).rules, []);
+      ns.must("iptables -F; iptables -A FORWARD -s 10.1.0.0/24 -p tcp -m conntrack --ctstate NEW -j ACCEPT");
+      for (const { words } of readNative(netns, 4).rules) assert.ok(words.includes("?"), words.join(" "));
+    } finally {
+      netns.close();
     }
   },
 });

@@ -5,7 +5,7 @@
  *
  * Rules are lists of words, as `iptables -S` prints them: `-A`, the chain, and what follows.
  */
-import { canonicalCidr, toIp } from "../../spec/cidr.ts";
+import { bitsOf, canonicalCidr, formatIp, toIp } from "../../spec/cidr.ts";
 
 /** The words of a rule. */
 type Rule = readonly string[];
@@ -29,7 +29,7 @@ const forwardJump: Rule = jump(FORWARD.base, "CNI firewall plugin rules", FORWAR
 const adminJump = (chain: string): Rule => jump(FORWARD.containers, "CNI firewall plugin admin overrides", chain);
 
 /** An address with the prefix length of a single host. */
-export const hostPrefix = (ip: string): string => `${ip}/${toIp(ip).family === 4 ? 32 : 128}`;
+export const hostPrefix = (ip: string): string => `${formatIp(ip)}/${bitsOf(toIp(ip).family)}`;
 
 /**
  * The two rules of an address, without a prefix: what answers it, and all that it sends.

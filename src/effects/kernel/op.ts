@@ -191,9 +191,18 @@ export type KernelOp =
     readonly addresses: readonly string[];
     /** The chain that is asked before them. */
     readonly adminChain: string;
+    /** Without the program: natively, in the tables of iptables-nft. */
+    readonly natively?: boolean;
   }
   /** Takes one pair of rules of each address away again; the chains stay. Absent is fine. */
-  | { readonly op: "iptables.close"; readonly on: Side; readonly family: 4 | 6; readonly addresses: readonly string[] }
+  | {
+    readonly op: "iptables.close";
+    readonly on: Side;
+    readonly family: 4 | 6;
+    readonly addresses: readonly string[];
+    /** Without the program: natively, in the tables of iptables-nft. */
+    readonly natively?: boolean;
+  }
   /** Binds a source, an address with a prefix length, to a zone of firewalld until it is reloaded; EEXIST in another zone. */
   | { readonly op: "firewalld.add"; readonly on: Side; readonly zone: string; readonly source: string }
   /** Takes a source out of a zone of firewalld. Absent is fine, and so is a firewalld that does not run. */

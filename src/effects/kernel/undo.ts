@@ -244,7 +244,13 @@ const undoKernel = (op: KernelOp, context: UndoContext): Undo => {
       // Popped after the elements that were added later are gone: connections they steered are then looked up afresh.
       return Effect.succeed(op);
     case "iptables.open":
-      return Effect.succeed({ op: "iptables.close", on: op.on, family: op.family, addresses: op.addresses });
+      return Effect.succeed({
+        op: "iptables.close",
+        on: op.on,
+        family: op.family,
+        addresses: op.addresses,
+        ...(op.natively ? { natively: true } : {}),
+      });
     case "firewalld.add":
       return Effect.succeed({ ...op, op: "firewalld.remove" });
     case "link.delete":

@@ -24,15 +24,20 @@ const takenBesides = Effect.fnUntraced(function* (key: AttachmentKey) {
 });
 
 /** What closes the chain FORWARD of iptables again, where it is open for the attachment or for nobody known. */
-const closeIptables = Effect.fnUntraced(function* (addresses: readonly string[], taken: ReadonlySet<string>) {
+const closeIptables = Effect.fnUntraced(function* (
+  addresses: readonly string[],
+  taken: ReadonlySet<string>,
+  backend: FirewallPlan["backend"],
+) {
   const { host } = yield* View;
+  const way = backend === "nftables" ? { natively: true } : {};
   const ops: Op[] = [];
   for (const version of [4, 6] as const) {
     const own = addresses.filter((ip) => family(ip) === version);
     if (own.length === 0) continue;
     const rules = yield* ifKnown(host.iptablesRules("host", version, "filter"));
     const open = own.filter((ip) => timesOpened(rules, ip) > (taken.has(ip) ? 1 : 0));
-    if (open.length > 0) ops.push({ op: "iptables.close", on: "host", family: version, addresses: open });
+    if (open.length > 0) ops.push({ op: "iptables.close", on: "host", family: version, addresses: open, ...way });
   }
   return ops;
 });
@@ -61,7 +66,7 @@ export const adoptFirewall: (
   const taken = yield* takenBesides(key);
   const plan = yield* Effect.orElseSucceed(planFirewall(config), () => null);
   return [
-    ...(yield* closeIptables(all, taken)),
+    ...(yield* closeIptables(all, taken, plan?.backend ?? null)),
     ...(plan === null ? [] : yield* leaveZone(all.filter((ip) => !taken.has(ip)), plan)),
     ...batchOf(elements),
   ];

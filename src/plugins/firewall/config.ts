@@ -9,7 +9,7 @@ import { described } from "../../spec/key_descriptions.ts";
 /** Keys of firewall. */
 export const FirewallConfig = described(
   Schema.Struct({
-    backend: Schema.Literals(["", "iptables", "firewalld"]).pipe(
+    backend: Schema.Literals(["", "iptables", "nftables", "firewalld"]).pipe(
       Schema.withDecodingDefaultKey(Effect.succeed("" as const)),
     ),
     iptablesAdminChainName: stringOr(""),
@@ -19,7 +19,9 @@ export const FirewallConfig = described(
     ),
   }),
   {
-    backend: "what lets containers through the host's firewall; firewalld where it runs, else iptables, if left out",
+    backend:
+      "what lets containers through the host's firewall; nftables is the chains of iptables-nft without its program; left " +
+      "out, it is firewalld where that runs, else iptables",
     iptablesAdminChainName: `chain that iptables asks first, for rules of administrators; empty for ${ADMIN_CHAIN}`,
     firewalldZone: 'zone of firewalld for the addresses of containers; empty for "trusted"',
     ingressPolicy:
@@ -34,7 +36,7 @@ export type FirewallConfig = typeof FirewallConfig.Type;
 /** What a configuration comes to. */
 export interface FirewallPlan {
   /** Null where it is to be found out. */
-  readonly backend: "iptables" | "firewalld" | null;
+  readonly backend: "iptables" | "nftables" | "firewalld" | null;
   readonly adminChain: string;
   readonly zone: string;
   readonly policy: "open" | "same-bridge" | "isolated";

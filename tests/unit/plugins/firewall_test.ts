@@ -1,68 +1,9 @@
 /** The firewall plugin on a simulated machine. Numbers are those of scenarios/firewall.txt. */
 import assert from "node:assert/strict";
-import type { KernelOp } from "../../../src/effects/kernel/op.ts";
-import type { SimulatedOptions } from "../../../src/effects/kernel/simulated.ts";
-import type { Command } from "../../../src/engine/command.ts";
-import { runGc } from "../../../src/engine/run_gc.ts";
 import { runStatus } from "../../../src/engine/run_status.ts";
 import { firewall } from "../../../src/plugins/firewall.ts";
-import type { JsonObject } from "../../../src/spec/json.ts";
+import { ADMIN, BOTH, JUMP, machineOf, NET, pair, prev } from "../../support/firewall_machine.ts";
 import { failed, ok } from "../../support/outcomes.ts";
-import { pluginMachine } from "../../support/plugin_machine.ts";
-
-const NET = { cniVersion: "1.1.0", name: "net", type: "firewall" } as const;
-
-/** A bridge with the host's ends of two containers. */
-const BRIDGED: readonly KernelOp[] = [
-  { op: "link.create", on: "host", name: "br0", link: { kind: "bridge" } },
-  ...["v1", "v2"].map((name): KernelOp => ({
-    op: "link.create",
-    on: "host",
-    name,
-    link: { kind: "veth", peer: { on: "container", name: `e${name}` } },
-    master: "br0",
-  })),
-];
-
-const prev = (...ips: readonly string[]): JsonObject => ({
-  cniVersion: "1.1.0",
-  interfaces: [{ name: "br0" }, { name: "v1" }, { name: "eth0", sandbox: "/ns/c1" }],
-  ips: ips.map((address) => ({ address, interface: 2 })),
-});
-
-const BOTH = prev("10.1.0.2/24", "fd00:1::2/64");
-
-const machineOf = (options: SimulatedOptions = {}, before = BRIDGED) => {
-  const made = pluginMachine(firewall, before, options);
-  const of = (containerId: string): Partial<Command> => ({ key: { network: "net", containerId, ifName: "eth0" } });
-  const firewallOf = () => {
-    const { host } = made.machine.kernel.dump();
-    const { iptables = {}, firewalld = null, tables = {} } = host as {
-      iptables?: Record<string, string[][]>;
-      firewalld?: Record<string, string> | null;
-      tables?: Record<string, { sets: Record<string, { elements: { comment: string; value?: { chain: string } }[] }> }>;
-    };
-    const sets = Object.entries(tables["inet cleat-firewall"]?.sets ?? {});
-    const elements = sets.flatMap(([set, { elements }]) =>
-      elements.map(({ comment, value }) => [set, comment, value?.chain ?? ""].join(" ").trim())
-    );
-    const rules = Object.fromEntries(
-      Object.entries(iptables).map(([chain, rules]) => [
-        chain,
-        rules.map((words) => words.join(" ")),
-      ]),
-    );
-    return { rules, firewalld, elements };
-  };
-  return { ...made, of, firewallOf };
-};
-
-const JUMP = "-m comment --comment CNI firewall plugin rules -j CNI-FORWARD";
-const ADMIN = "-m comment --comment CNI firewall plugin admin overrides -j ";
-const pair = (address: string) => [
-  `-d ${address} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
-  `-s ${address} -j ACCEPT`,
-];
 
 Deno.test("[FW1, FW2] ADD passes the result on and makes the chains, jumps and rules of both families", async () => {
   const { run, firewallOf } = machineOf();
@@ -157,21 +98,6 @@ Deno.test("a source that is in another zone is refused, and stays there", async 
   assert.deepEqual(firewallOf(), { rules: {}, firewalld: { "fd00:1::2/128": "drop" }, elements: [] });
 });
 
-Deno.test("an address that another has since keeps what lets that through, also when DEL is repeated", async () => {
-  const { run, of, firewallOf } = machineOf();
-  const config = { ...NET, ingressPolicy: "same-bridge", prevResult: prev("10.1.0.2/24") };
-  ok(await run("ADD", config));
-  ok(await run("ADD", config, of("c2")));
-  assert.equal(firewallOf().rules["filter 4 CNI-FORWARD"]?.length, 5);
-  for (const _ of [1, 2, 3]) ok(await run("DEL", config));
-  const { rules, elements } = firewallOf();
-  assert.deepEqual(rules["filter 4 CNI-FORWARD"]?.slice(1), pair("10.1.0.2/32"));
-  assert.deepEqual(elements, ["containers4 net/c2/eth0 same-bridge-br0.b"]);
-  ok(await run("CHECK", config, of("c2")));
-  ok(await run("DEL", config, of("c2")));
-  assert.deepEqual(firewallOf().elements, []);
-});
-
 Deno.test("the jump goes behind the one to Go's isolation, and before everything else", async () => {
   const { machine, run, firewallOf } = machineOf();
   const isolation = ["-j", "CNI-ISOLATION-STAGE-1"];
@@ -183,37 +109,6 @@ Deno.test("the jump goes behind the one to Go's isolation, and before everything
     JUMP,
     "-j DOCKER-FORWARD",
   ]);
-});
-
-Deno.test("without a log DEL closes what Go's plugin has opened, or finds its own elements; GC finds those, too", async () => {
-  const { run, firewallOf, drift } = machineOf();
-  const go = (...addresses: string[]) =>
-    drift({ op: "iptables.open", on: "host", family: 4, addresses, adminChain: "CNI-ADMIN" });
-  go("10.1.0.2", "10.1.0.9");
-  const config = { ...NET, prevResult: prev("10.1.0.2/24") };
-  ok(await run("CHECK", config));
-  assert.match(failed(await run("CHECK", { ...config, prevResult: BOTH })).msg, /ip6tables: expected the rule/);
-  assert.match(failed(await run("CHECK", { ...config, backend: "firewalld" })).msg, /zone trusted, found none/);
-  ok(await run("DEL", config));
-  assert.deepEqual(firewallOf().rules["filter 4 CNI-FORWARD"]?.slice(1), pair("10.1.0.9/32"));
-});
-
-Deno.test("with a lost log DEL finds what the elements name, and GC whom they name", async () => {
-  const before = machineOf({ firewalld: true });
-  for (const [id, backend] of [["c3", "iptables"], ["c4", "firewalld"], ["c5", "iptables"]] as const) {
-    const config = { ...NET, backend, ingressPolicy: "isolated", prevResult: prev(`10.1.0.${id[1]}/24`) };
-    ok(await before.run("ADD", config, before.of(id)));
-  }
-  const { machine, run, of, firewallOf } = machineOf({ firewalld: true }, [...BRIDGED, ...before.ops]);
-  assert.deepEqual(firewallOf(), before.firewallOf());
-  ok(await run("DEL", NET, of("c3")));
-  assert.deepEqual(firewallOf().rules["filter 4 CNI-FORWARD"]?.slice(1), pair("10.1.0.5/32"));
-  const valid = [{ containerID: "c5", ifname: "eth0" }];
-  const raw = { ...NET, "cni.dev/valid-attachments": valid };
-  const exit = await machine.run(runGc(firewall, { raw, cniVersion: "1.1.0", path: "" }));
-  assert.equal(exit._tag, "Success");
-  assert.deepEqual(firewallOf().firewalld, {});
-  assert.deepEqual(firewallOf().elements, ["containers4 net/c5/eth0 isolated"]);
 });
 
 Deno.test("ingressPolicy: chains are made once for a bridge, and links of one container are its own", async () => {

@@ -6,6 +6,7 @@ import { contains } from "../../../spec/cidr.ts";
 import { HostError } from "../host.ts";
 import type { KernelOp } from "../op.ts";
 import type { IptablesTable } from "../program_view.ts";
+import { readNative } from "./iptables_native.ts";
 import type { OpenNetns } from "./netns.ts";
 import { chainsOf } from "./nftables/list.ts";
 import { findProgram, runProgram, saidBy, searched } from "./program.ts";
@@ -120,6 +121,12 @@ export const backendsWith = (
   ...(legacyChains(netns, family, table).includes(chain) ? ["legacy" as const] : []),
 ];
 
+/** By the program; without one natively, as far as that is understood. */
+const nftRules = (netns: OpenNetns, family: Family, table: IptablesTable): readonly Rule[] =>
+  table === "filter" && find(family, "nft") === null
+    ? readNative(netns, family).rules.map(({ words }) => words)
+    : listing(netns, { family, table, backend: "nft" });
+
 /** The rules of both backends. Throws `SystemError`, `HostError`. */
 export const iptablesRules = (
   netns: OpenNetns,
@@ -127,7 +134,7 @@ export const iptablesRules = (
   table: IptablesTable = "nat",
 ): readonly Rule[] =>
   [
-    ...(nftChains(netns, family, table).length > 0 ? listing(netns, { family, table, backend: "nft" }) : []),
+    ...(nftChains(netns, family, table).length > 0 ? nftRules(netns, family, table) : []),
     ...(legacyChains(netns, family, table).length > 0 ? listing(netns, { family, table, backend: "legacy" }) : []),
   ].filter(([what]) => what === "-A");
 

@@ -12,7 +12,7 @@ import { NftFailure } from "./failure.ts";
 export type NetfilterSocket = Pick<NetlinkSocket, "request" | "batch" | "dump">;
 
 /** NFNL_MSG_BATCH_BEGIN or _END; struct nfgenmsg with the subsystem as res_id. */
-function bracket(type: number, generation?: number): NetlinkRequest {
+export function bracket(type: number, generation?: number): NetlinkRequest {
   const writer = nfgenmsg(0, NFNL_SUBSYS_NFTABLES);
   if (generation !== undefined) writer.attributeBe32(BATCH.GENID, generation);
   return { type, body: writer.finish() };

@@ -35,7 +35,7 @@ export const CHAIN = { TABLE: 1, NAME: 3, HOOK: 4, POLICY: 5, TYPE: 7, USERDATA:
 /** NFTA_HOOK_*. */
 export const HOOK = { HOOKNUM: 1, PRIORITY: 2 } as const;
 /** NFTA_RULE_*. */
-export const RULE = { TABLE: 1, CHAIN: 2, HANDLE: 3, EXPRESSIONS: 4, USERDATA: 7 } as const;
+export const RULE = { TABLE: 1, CHAIN: 2, HANDLE: 3, EXPRESSIONS: 4, POSITION: 6, USERDATA: 7 } as const;
 /** NFTA_SET_*. */
 export const SET = {
   TABLE: 1,

@@ -12,7 +12,7 @@ import { nftMessage, nftType } from "./message.ts";
 import { COMMENT, decodeComment } from "./userdata.ts";
 
 /** The messages of a dump; none where what they are about is missing. */
-function dump(
+export function dump(
   socket: NetfilterSocket,
   ask: number,
   answer: number,
@@ -48,7 +48,7 @@ function valuesOf(expression: Attributes): readonly string[] {
 }
 
 /** The members of a list of attributes. */
-const membersOf = (list: Uint8Array | null): readonly Attributes[] =>
+export const membersOf = (list: Uint8Array | null): readonly Attributes[] =>
   [...attributesOf(list ?? new Uint8Array())].flatMap(([type, payload]) =>
     type === LIST_ELEM ? [new Attributes(payload)] : []
   );

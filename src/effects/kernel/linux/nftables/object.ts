@@ -8,7 +8,7 @@ import { nftMessage, nftType, writeComment } from "./message.ts";
 import { SET_COMMENT } from "./userdata.ts";
 
 /** NLM_F_APPEND (linux/netlink.h): at the end of the chain. */
-const NLM_F_APPEND = 0x800;
+export const NLM_F_APPEND = 0x800;
 
 type Add<Kind extends "table" | "chain" | "set" | "rule"> = Extract<NftCommand, { readonly add: Kind }>;
 
