@@ -54,6 +54,31 @@ Deno.test({
 });
 
 Deno.test({
+  ...live("with nftables a FORWARD that drops is opened and closed without any program"),
+  async fn() {
+    using lab = new Lab(bin);
+    const outside = lab.outside();
+    outside.must("ip route add 10.61.0.0/24 via 192.0.2.1");
+    lab.host.must("iptables -P FORWARD DROP");
+    const started = `${lab.folder}/started`;
+    for (const name of ["iptables", "iptables-nft", "iptables-restore", "iptables-nft-restore", "firewall-cmd"]) {
+      Deno.writeTextFileSync(`${lab.folder}/${name}`, `#!/bin/sh\n: > ${started}\nexit 1\n`, { mode: 0o755 });
+    }
+    const env = { PATH: `${lab.folder}:${PATH}` };
+    const guest = await admit(lab, { ...NET, settings: { backend: "nftables" } }, "c1", { bin, env });
+    const away = "ping -c1 -W1 192.0.2.2";
+    assert.equal(guest.netns.sh(away).code, 0);
+    assert.match(lab.host.must("iptables -S"), /-P FORWARD DROP/);
+    await lab.ok("firewall", { verb: "CHECK", config: guest.config, netns: guest.netns, id: "c1" });
+    await lab.ok("firewall", { verb: "DEL", config: guest.config, id: "c1", env });
+    assert.notEqual(guest.netns.sh(away).code, 0);
+    assert.throws(() => Deno.statSync(started), Deno.errors.NotFound);
+    await dismiss(lab, NET, guest, bin);
+    await lab.isClean("br1", "out0");
+  },
+});
+
+Deno.test({
   ...live(
     "behind ptp in one chain, containers with a policy do not reach each other; nothing is left of links and log",
   ),
