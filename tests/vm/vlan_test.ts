@@ -1,6 +1,5 @@
 /** The vlan plugin on a kernel that has VLANs. */
 import assert from "node:assert/strict";
-import { VERSIONS } from "../../mod.ts";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
 import { executables, inProcess } from "../support/door.ts";
@@ -23,10 +22,13 @@ const config = (lab: Lab, settings: JsonObject = {}): JsonObject => ({
 
 const linkOf = (ns: Netns, name = "eth0") => JSON.parse(ns.must(`ip -d -j link show ${name}`))[0];
 
-/** Both places that a master can be in: the host, or the container, here the namespace behind the host's link. */
+/**
+ * Both places that a master can be in: the host, or the container, here the namespace behind the host's link; with the
+ * versions that are tried, which emulated kernels take long for.
+ */
 const PLACES = [
-  ["on the host", false],
-  ["in the container", true],
+  ["on the host", false, ["0.2.0", "1.1.0"]],
+  ["in the container", true, ["1.1.0"]],
 ] as const;
 
 /** Where the master is, what the configuration says of it, and the other end of its wire. */
@@ -41,14 +43,14 @@ const placeIn = (lab: Lab, linkInContainer: boolean) => {
 /** The name that the interface gets, beside a master that may be called eth0. */
 const ifName = "net1";
 
-for (const [where, linkInContainer] of PLACES) {
+for (const [where, linkInContainer, versions] of PLACES) {
   Deno.test({
-    ...needsKind("vlan", `[VL3] vlan in every version, master ${where}: ADD, CHECK, and DEL, which leaves nothing`),
+    ...needsKind("vlan", `[VL3] vlan, master ${where}: ADD, CHECK, and DEL, which leaves nothing`),
     async fn() {
       using lab = new Lab(bin);
       const { netns, settings } = placeIn(lab, linkInContainer);
       const { ok } = inProcess(lab);
-      for (const cniVersion of VERSIONS) {
+      for (const cniVersion of versions) {
         const call = { config: config(lab, { ...settings, cniVersion }), netns, ifName };
         const prevResult = await ok("vlan", { verb: "ADD", ...call });
         const { linkinfo, flags } = linkOf(netns, ifName);
@@ -61,7 +63,7 @@ for (const [where, linkInContainer] of PLACES) {
         if (cniVersion >= "0.4.0") {
           await ok("vlan", { verb: "CHECK", ...call, config: { ...call.config, prevResult } });
         }
-        for (const _ of [1, 2]) await ok("vlan", { verb: "DEL", ...call });
+        for (const _ of cniVersion === "1.1.0" ? [1, 2] : [1]) await ok("vlan", { verb: "DEL", ...call });
         assert.notEqual(netns.sh(`ip link show ${ifName}`).code, 0);
       }
       await lab.isClean("out0");
