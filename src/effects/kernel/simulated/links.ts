@@ -72,6 +72,8 @@ const checkCreate = (world: SimWorld, op: Create, near: SimNetns, far: SimNetns)
     if (far === near && peer.name === op.name) refuse("EEXIST");
     return checkName(far, peer.name);
   }
+  // The parent is asked for by its index, which must be known first.
+  if (isOver(op) && !far.links.has(op.link.parent.name)) refuse("ENODEV");
   checkName(near, op.name);
   if (world.facts.missing.has(op.link.kind)) refuse("EOPNOTSUPP", "Unknown device type");
   if (isOver(op)) return checkOver(op, far);
