@@ -65,4 +65,6 @@ fidelity("ipvlans of one parent share their mode, and no address is on two of th
   ["a larger MTU than the parent's", make("eth3", { kind: "ipvlan", mode: "l2", ...onto("p0") }, { mtu: 1500 })],
   ["lo as parent", make("eth4", { kind: "ipvlan", mode: "l2", ...onto("lo") })],
   ...everything("container", "eth0", "eth1", "eth2", "eth3", "eth4"),
+  ["the parent's MTU changes", set("host", "p0", { mtu: 1450 })],
+  ...everything("container", "eth0", "eth3"),
 ]);

@@ -176,12 +176,12 @@ Deno.test({
       ipam: { type: "static" },
       prevResult: { cniVersion: "1.1.0", interfaces: [{ name: "eth0", mac, sandbox: netns.path }] },
     };
-    await ok("vlan", { verb: "CHECK", config: foreign, netns });
+    await ok("vlan", { verb: "CHECK", config: foreign, netns, id: "c2" });
     assert.match(
-      (await refused("vlan", { verb: "CHECK", config: { ...foreign, mtu: 1300 }, netns })).msg,
+      (await refused("vlan", { verb: "CHECK", config: { ...foreign, mtu: 1300 }, netns, id: "c2" })).msg,
       /expected MTU 1300, found 1400/,
     );
-    await ok("vlan", { verb: "DEL", config: foreign, netns });
+    await ok("vlan", { verb: "DEL", config: foreign, netns, id: "c2" });
     assert.notEqual(netns.sh("ip link show eth0").code, 0);
     await lab.isClean("out0");
   },

@@ -30,7 +30,9 @@ export const operStateOf = (link: SimLink): string => {
     (link.kind === null && link.device === null) || link.kind === "dummy" || link.kind === "ifb" ||
     (link.kind === "bridge" && !link.portsCounted)
   ) return "unknown";
-  return hasCarrier(link) ? "up" : withoutCarrier(link);
+  if (!hasCarrier(link)) return withoutCarrier(link);
+  // An ipvlan is not looked at again once it is made, as long as its parent keeps its carrier (ipvlan_link_new).
+  return link.kind === "ipvlan" ? "unknown" : "up";
 };
 
 /** Whether protocols may start: `netif_oper_up` of the kernel. */

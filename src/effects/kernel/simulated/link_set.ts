@@ -40,7 +40,10 @@ const restartIpv6 = (link: SimLink): void => {
   startIpv6(link);
 };
 
-/** Sets the MTU; a bridge follows the smallest of its ports unless its own was chosen. */
+/**
+ * Sets the MTU; a bridge follows the smallest of its ports unless its own was chosen, an ipvlan its parent in any case
+ * (ipvlan_adjust_mtu).
+ */
 export const applyMtu = (link: SimLink, mtu: number): void => {
   link.mtu = mtu;
   if (hasIpv6(link)) restartIpv6(link);
@@ -49,6 +52,7 @@ export const applyMtu = (link: SimLink, mtu: number): void => {
     for (const key of [...link.sysctls.keys()]) if (key.startsWith("ipv6/")) link.sysctls.delete(key);
   }
   if (link.master !== null) followPorts(link.master);
+  for (const upper of link.uppers) if (upper.kind === "ipvlan") applyMtu(upper, mtu);
 };
 
 /** With the MAC its neighbours go, permanent ones too (NETDEV_CHANGEADDR in net/ipv4/arp.c and net/ipv6/ndisc.c). */
@@ -122,11 +126,12 @@ const sleep = (link: SimLink): void => {
   link.netns.routes = link.netns.routes.filter((route) => route.link !== link);
 };
 
-/** Sets a link up or down. */
+/** Sets a link up or down, and its vlans with it, whatever they were (vlan_device_event, net/8021q/vlan.c). */
 export const applyUp = (link: SimLink, up: boolean): void => {
   if (up === link.up) return;
   if (up) wake(link);
   else sleep(link);
+  for (const upper of link.uppers) if (upper.kind === "vlan") applyUp(upper, up);
 };
 
 const chooseMac = (link: SimLink, mac: string): void => {

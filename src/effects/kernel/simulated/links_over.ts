@@ -75,11 +75,13 @@ export const makeOver = (world: SimWorld, op: CreateOver, near: SimNetns, far: S
   });
 };
 
-/** A link does not keep a larger MTU than its parent's (macvlan_device_event, vlan_device_event: NETDEV_CHANGEMTU). */
+/** A macvlan or vlan does not keep a larger MTU than its parent's (macvlan_device_event, vlan_device_event: NETDEV_CHANGEMTU). */
 export const followParents = (world: SimWorld): void => {
   for (const { links } of everyNetns(world)) {
     for (const link of links.values()) {
-      if (link.over !== null && link.mtu > link.over.parent.mtu) applyMtu(link, link.over.parent.mtu);
+      if (link.over !== null && link.kind !== "ipvlan" && link.mtu > link.over.parent.mtu) {
+        applyMtu(link, link.over.parent.mtu);
+      }
     }
   }
 };
