@@ -96,21 +96,21 @@ const golden = (name: string, link: LinkKind, numbers: Numbers, more: { mtu?: nu
 
 Deno.test("our own requests have these bytes: names of 1 and 15 bytes, a large index, with and without MTU and MAC", () => {
   const zeros = "00".repeat(16);
-  assert.equal(golden("e", { kind: "dummy" }, {}), `${zeros}0600030065000000` + "100012000a00010064756d6d79000000");
+  assert.equal(golden("e", { kind: "dummy" }, {}), `${zeros}0600030065000000` + "100012800a00010064756d6d79000000");
   assert.equal(
     golden("a-name-of-15-by", { kind: "dummy" }, {}, { mtu: 1400, mac: "02:00:00:00:00:0a" }),
     `${zeros}14000300612d6e616d652d6f662d31352d627900` + "0800040078050000" + "0a00010002000000000a0000" +
-      "100012000a00010064756d6d79000000",
+      "100012800a00010064756d6d79000000",
   );
   assert.equal(
     golden("eth0", { kind: "vlan", parent: over, id: 4094 }, { parent: 0x1234, netns: 300 }),
     `${zeros}0800050034120000` + "090003006574683000000000" + "08001c002c010000" +
-      "1c00120009000100766c616e00000000" + "0c00020006000100fe0f0000",
+      "1c00128009000100766c616e00000000" + "0c00028006000100fe0f0000",
   );
   assert.equal(
     golden("eth0", { kind: "ipvlan", parent: over, mode: "l3s" }, { parent: 2, netns: 3 }),
     `${zeros}0800050002000000` + "090003006574683000000000" + "08001c0003000000" +
-      "240012000b0001006970766c616e0000" + "14000200060001000200000006000200" + "00000000",
+      "240012800b0001006970766c616e0000" + "14000280060001000200000006000200" + "00000000",
   );
 });
 
