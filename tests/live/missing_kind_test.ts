@@ -11,7 +11,7 @@ import {
 import { IFLA, IFLA_INFO, RTM } from "../../src/effects/kernel/linux/rtnetlink/constants.ts";
 import { encodeCreate } from "../../src/effects/kernel/linux/rtnetlink/link.ts";
 import { ifinfomsg } from "../../src/effects/kernel/linux/rtnetlink/link_look.ts";
-import type { LinkKind } from "../../src/effects/kernel/op.ts";
+import type { NetlinkKind } from "../../src/effects/kernel/linux/rtnetlink/link_kind.ts";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
 import { can, unless } from "../support/capabilities.ts";
@@ -28,7 +28,7 @@ const lacking = (kind: string, name: string) =>
   unless(works && !hasKind(kind), name, `the kernel has links of kind ${kind}`);
 
 const parent = { on: "host", name: "out0" } as const;
-const LINKS: readonly LinkKind[] = [
+const LINKS: readonly NetlinkKind[] = [
   { kind: "dummy" },
   { kind: "vlan", parent, id: 33 },
   { kind: "ipvlan", parent, mode: "l2" },

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { attributesOf, readUint } from "../../../src/effects/kernel/linux/netlink/message.ts";
 import { encodeCreate, type Numbers } from "../../../src/effects/kernel/linux/rtnetlink/link.ts";
 import { decodeLink } from "../../../src/effects/kernel/linux/rtnetlink/link_decode.ts";
-import type { LinkKind } from "../../../src/effects/kernel/op.ts";
+import type { NetlinkKind } from "../../../src/effects/kernel/linux/rtnetlink/link_kind.ts";
 
 const bytesOf = (hex: string): Uint8Array => Uint8Array.fromHex(hex.replaceAll(/\s/g, ""));
 
@@ -37,7 +37,7 @@ const taken = (body: Uint8Array) => ({
 
 interface Captured {
   readonly name: string;
-  readonly link: LinkKind;
+  readonly link: NetlinkKind;
   readonly mtu?: number;
   readonly mac?: string;
   readonly numbers: Numbers;
@@ -91,7 +91,7 @@ for (const { numbers, hex, ...asked } of CAPTURED) {
   });
 }
 
-const golden = (name: string, link: LinkKind, numbers: Numbers, more: { mtu?: number; mac?: string } = {}): string =>
+const golden = (name: string, link: NetlinkKind, numbers: Numbers, more: { mtu?: number; mac?: string } = {}): string =>
   encodeCreate({ op: "link.create", on: "container", name, link, ...more }, numbers).toHex();
 
 Deno.test("our own requests have these bytes: names of 1 and 15 bytes, a large index, with and without MTU and MAC", () => {
