@@ -21,6 +21,8 @@ const MODULE_FOLDERS = [
   "net",
 ];
 
+const UNFINISHED = "unfinished-";
+
 /** An unpacked kernel. */
 export interface Kernel {
   /** As `uname -r` says it. */
@@ -67,11 +69,22 @@ export function newestOf(shown: string): { readonly name: string; readonly versi
   return name === undefined || version === undefined ? null : { name, version };
 }
 
+/** Removes what runs that were killed an hour ago or earlier have left. */
+const removeUnfinished = async (): Promise<void> => {
+  for (const name of names(cacheFolder()).filter((name) => name.startsWith(UNFINISHED))) {
+    const { mtime } = await Deno.stat(`${cacheFolder()}/${name}`);
+    if (Date.now() - (mtime?.getTime() ?? 0) > 3_600_000) {
+      await Deno.remove(`${cacheFolder()}/${name}`, { recursive: true });
+    }
+  }
+};
+
 /** Unpacks a package beside `root`, leaves out what no test needs, and puts it there when it is complete. */
 const fetch = async (root: string, name: string, version: string): Promise<void> => {
   const [apt, dpkg, depmod] = [findTool("apt-get", "apt"), findTool("dpkg", "dpkg"), findTool("depmod", "kmod")];
   await Deno.mkdir(cacheFolder(), { recursive: true });
-  const folder = await Deno.makeTempDir({ dir: cacheFolder(), prefix: "unfinished-" });
+  await removeUnfinished();
+  const folder = await Deno.makeTempDir({ dir: cacheFolder(), prefix: UNFINISHED });
   try {
     await output(apt, ["download", "-q", `${name}=${version}`], { cwd: folder, limit: 120_000 });
     const [archive = ""] = names(folder);
@@ -84,6 +97,7 @@ const fetch = async (root: string, name: string, version: string): Promise<void>
     for (const list of ["modules.builtin", "modules.order"]) await Deno.rename(`${from}/${list}`, `${to}/${list}`);
     await Deno.rename(`${folder}/unpacked/boot`, `${folder}/kept/boot`);
     await output(depmod, ["-b", `${folder}/kept`, release]);
+    if (kernelIn(root) !== null) return; // another run was quicker
     await Deno.remove(root, { recursive: true }).catch(() => {}); // an incomplete one, or none
     await Deno.rename(`${folder}/kept`, root);
   } finally {
@@ -108,6 +122,8 @@ export async function debianKernel(): Promise<Kernel> {
   }
   const here = names(cacheFolder()).filter((name) => name.startsWith("linux-image-")).toReversed();
   const kernel = here.map((name) => kernelIn(`${cacheFolder()}/${name}`)).find((kernel) => kernel !== null);
-  if (kernel === undefined) throw new Unavailable(`there is no kernel: apt has no package ${META_PACKAGE} to download`);
+  if (kernel === undefined) {
+    throw new Unavailable(`no kernel is kept here, and Debian's package ${META_PACKAGE} cannot be downloaded`);
+  }
   return kernel;
 }

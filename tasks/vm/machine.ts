@@ -71,8 +71,8 @@ const statusIn = (exchange: string): number | null => {
 };
 
 /** One attempt. `started`: the script has begun. */
-const attempt = async (args: readonly string[], bootLimit: number, limit: number) => {
-  const child = new Deno.Command(findTool("qemu-system-x86_64", "qemu-system-x86"), {
+const attempt = async (qemu: string, args: readonly string[], bootLimit: number, limit: number) => {
+  const child = new Deno.Command(qemu, {
     args: [...args],
     stdin: "null",
     stdout: "piped",
@@ -114,13 +114,14 @@ export interface Share {
  * told on stderr.
  */
 export async function runInMachine(kernel: Kernel, command: string, { exchange, limit }: Share): Promise<Ended> {
+  const qemu = findTool("qemu-system-x86_64", "qemu-system-x86");
   const folder = await Deno.makeTempDir({ prefix: "cleat-vm-" });
   try {
     const common = argsOf(kernel, folder, await makeInitramfs(kernel, folder), exchange);
     await Deno.writeTextFile(`${exchange}/script`, scriptOf(command));
     const boot = ({ args, name }: Processor, bootLimit: number) => {
       say(`Booting Linux ${kernel.release}, by ${name}.`);
-      return attempt([...args, ...common], bootLimit, limit);
+      return attempt(qemu, [...args, ...common], bootLimit, limit);
     };
     let ran = canOpenKvm() ? await boot(KVM, KVM_BOOT_LIMIT) : null;
     if (ran !== null && !ran.started) say(`KVM does not boot it here${ran.wasKilled ? "" : `: ${ran.errors.trim()}`}`);
