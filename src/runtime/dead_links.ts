@@ -1,6 +1,6 @@
 /**
- * The prelude of undoing much at once: host ends of veth pairs go together, since the kernel waits 15 to 25 ms for each
- * that goes alone. What undoes them later finds them absent, which is what it wants.
+ * The prelude of undoing much at once: host ends of veth pairs, and ifbs, go together, since the kernel waits 15 to 25 ms
+ * for each that goes alone. What undoes them later finds them absent, which is what it wants.
  */
 import * as Effect from "effect/Effect";
 import { Kernel } from "../effects/kernel/host.ts";

@@ -19,7 +19,7 @@ const SAMPLE = 97;
 
 /** What can only be known from the log: the values that a link and sysctls of the container had before. */
 const canFindOut = ({ name }: Scenario): boolean =>
-  name.startsWith("bridge") || /^(host-local|portmap|firewall|tap)$/.test(name);
+  name.startsWith("bridge") || /^(host-local|portmap|firewall|tap|bandwidth)$/.test(name);
 
 const trialsOf = (scenario: Scenario, { steps }: Recording): readonly Trial[] => {
   const able = ways.filter(({ worksFor }) => worksFor(scenario));

@@ -11,6 +11,7 @@ import type { StreamId } from "../../src/spec/key.ts";
 import { builtBin } from "../support/built.ts";
 import { can, unless } from "../support/capabilities.ts";
 import { gatewayDbnet } from "../support/dbnet.ts";
+import { hasKind } from "../support/kinds.ts";
 import { Lab, leasesIn, tree } from "../support/lab.ts";
 import { type Netns, newNetns } from "../support/netns.ts";
 import { origin } from "../support/stores.ts";
@@ -175,7 +176,9 @@ Deno.test({
     using far = newNetns();
     const names = Array.from({ length: 440 }, (_, i) => `v${i}`);
     const lines = names.map((name, i) => `link add ${name} type veth peer name p${i} netns ${far.path}`);
-    ns.must(`ip link add br0 type bridge; ip link add v999 type veth peer name p999
+    const hasIfb = hasKind("ifb");
+    ns.must(`${hasIfb ? "ip link add bwp0 type ifb" : ""}
+      ip link add br0 type bridge; ip link add v999 type veth peer name p999
       ip -batch - <<END\n${lines.join("\n")}\nEND`);
     const timed = <E>(effect: Effect.Effect<unknown, E, Kernel | Scope.Scope>) =>
       ns.stay(async () => {
@@ -184,7 +187,7 @@ Deno.test({
         return performance.now() - start;
       });
     const alone = await timed(Effect.forEach(names.slice(400), deleteAlone));
-    const there = ["lo", "br0", "nothing", ...names.slice(0, 400)];
+    const there = ["lo", "br0", "nothing", "bwp0", ...names.slice(0, 400)];
     const together = await timed(Effect.flatMap(Kernel, (kernel) => kernel.removeLinks(there)));
     assert.ok(together < alone, `${together} ms together, ${alone} ms one by one`);
     const left = ns.must("ip -br link").trim().split("\n").map((line) => line.split(/[ @]/)[0]).sort();

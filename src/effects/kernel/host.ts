@@ -287,8 +287,8 @@ export type NetnsWanted =
 export class Kernel extends Context.Service<Kernel, {
   readonly open: (netns: NetnsWanted) => Effect.Effect<HostShape, HostError | NetnsError, Scope.Scope>;
   /**
-   * Deletes the veth pairs with these host ends, all in one request: the kernel waits until nobody looks at a link any
-   * more, and so it waits once. What is not there, or is no veth, is passed over.
+   * Deletes the veth pairs with these host ends, and ifbs of these names, all in one request: the kernel waits until nobody
+   * looks at a link any more, and so it waits once. What is not there, or is of another kind, is passed over.
    */
   readonly removeLinks: (names: readonly string[]) => Effect.Effect<void, HostError | NetnsError>;
 }>()("cleat/Kernel") {}

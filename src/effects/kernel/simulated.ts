@@ -109,10 +109,10 @@ const takeFailure = ({ failures }: Machine, op: KernelOp): string | null => {
 };
 
 /** For the hook it is one op for each link, since that is what it stands for. */
-const removeVeths = ({ world, onApply }: Machine, names: readonly string[]): void => {
+const removeTogether = ({ world, onApply }: Machine, names: readonly string[]): void => {
   for (const name of names) {
     const link = world.host.links.get(name);
-    if (link?.kind !== "veth") continue;
+    if (link?.kind !== "veth" && link?.kind !== "ifb") continue;
     const op = { op: "link.delete", on: "host", name } as const;
     onApply(op, "before");
     deleteLink(link);
@@ -130,7 +130,7 @@ const layerOf = (machine: Machine): Layer.Layer<Kernel> => {
       Effect.suspend(() =>
         Effect.map(find(machine.world, wanted), (netns) => simulatedHost(machine.world, netns, hooks))
       ),
-    removeLinks: (names) => Effect.sync(() => removeVeths(machine, names)),
+    removeLinks: (names) => Effect.sync(() => removeTogether(machine, names)),
   });
 };
 

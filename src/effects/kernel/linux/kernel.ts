@@ -4,7 +4,7 @@ import * as Layer from "effect/Layer";
 import { HostError, type HostShape, Kernel, NetnsError, type NetnsWanted } from "../host.ts";
 import { hostError } from "./describe.ts";
 import { attempt, linuxHost } from "./host.ts";
-import { deleteVeths } from "./rtnetlink/link_group.ts";
+import { deleteTogether } from "./rtnetlink/link_group.ts";
 import { type OpenSides, Shelf } from "./shelf.ts";
 
 const acquire = (shelf: Shelf, wanted: NetnsWanted): Effect.Effect<OpenSides, HostError | NetnsError> =>
@@ -34,7 +34,7 @@ const removeFrom = (shelf: Shelf) => (names: readonly string[]): Effect.Effect<v
   Effect.scoped(Effect.flatMap(
     Effect.acquireRelease(acquire(shelf, null), release(shelf)),
     ({ host }) =>
-      attempt({ doing: "delete links", subject: `${names.length} of them` }, () => deleteVeths(host.route, names)),
+      attempt({ doing: "delete links", subject: `${names.length} of them` }, () => deleteTogether(host.route, names)),
   ));
 
 /**
