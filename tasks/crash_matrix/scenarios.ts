@@ -242,4 +242,6 @@ export const cuts: readonly { readonly plugin: string; readonly config: JsonObje
   { plugin: "host-local", config: { ...bareOf("host-local"), ipam: hostLocal({ folder: "" }, ...SUBNETS) } },
   { plugin: "portmap", config: portmap },
   { plugin: "firewall", config: { ...firewall, ingressPolicy: "open" } },
+  // Not every kernel has dummies; the one in memory has.
+  { plugin: "dummy", config: { ...bareOf("dummy"), ipam: hostLocal({ folder: "" }, ...SUBNETS) } },
 ];
