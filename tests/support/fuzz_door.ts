@@ -24,12 +24,17 @@ const BRIDGED: readonly KernelOp[] = [
   { op: "address.add", on: "host", link: "cni0", address: "10.1.0.1/24" },
 ];
 
+/** Plugins that come after the one which made the interface, and those that want a link of the host to stand on. */
+const CHAINED: ReadonlySet<string> = new Set(["tuning", "portmap", "firewall", "bandwidth"]);
+const STANDING: ReadonlySet<string> = new Set(["macvlan", "ipvlan", "vlan"]);
+
 /** A machine with the namespaces `/ns/c1` and `/ns/c2`; where the plugin is chained, `c1` is on a bridge. */
 export function machineFor(type: string): Machine {
   const machine = new Machine(registry);
   machine.kernel.addNetns("/ns/c1");
   machine.kernel.addNetns("/ns/c2");
-  if (type === "tuning" || type === "portmap" || type === "firewall") machine.kernel.drift("/ns/c1", ...BRIDGED);
+  if (CHAINED.has(type)) machine.kernel.drift("/ns/c1", ...BRIDGED);
+  if (STANDING.has(type)) machine.kernel.drift("/ns/c1", ...BRIDGED.slice(0, 1));
   return machine;
 }
 
