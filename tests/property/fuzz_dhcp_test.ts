@@ -4,7 +4,8 @@ import { decodeDatagram, encodeDatagram } from "../../src/effects/dhcp/datagram.
 import { GobDecoder, nextMessage } from "../../src/effects/dhcp/gob/decode.ts";
 import { GobEncoder } from "../../src/effects/dhcp/gob/encode.ts";
 import { GobFault } from "../../src/effects/dhcp/gob/number.ts";
-import { decodeMessage, encodeMessage, OPTION, u32Bytes } from "../../src/effects/dhcp/message.ts";
+import { decodeMessage, encodeMessage, u32Bytes } from "../../src/effects/dhcp/message.ts";
+import { OPTION } from "../../src/spec/dhcp_option.ts";
 import { argsIn, argsRecord, grantIn, grantRecord, leasesIn, recordIn } from "../../src/effects/dhcp/rpc.ts";
 import { ARGS, REQUEST, RESULT } from "../../src/effects/dhcp/rpc_types.ts";
 import { termsOf } from "../../src/effects/dhcp/terms.ts";

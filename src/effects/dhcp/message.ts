@@ -1,30 +1,6 @@
 /** DHCP messages as bytes (RFC 2131, 2; options RFC 2132 and, where they are long, RFC 3396). Reading never throws. */
+import { OPTION } from "../../spec/dhcp_option.ts";
 import { macBytes, macFromBytes } from "../../spec/mac.ts";
-
-/** Codes of the options used here (RFC 2132; 119 RFC 3397, 121 RFC 3442). */
-export const OPTION = {
-  SUBNET_MASK: 1,
-  ROUTERS: 3,
-  NAME_SERVERS: 6,
-  HOST_NAME: 12,
-  DOMAIN_NAME: 15,
-  STATIC_ROUTES: 33,
-  REQUESTED_ADDRESS: 50,
-  LEASE_TIME: 51,
-  OVERLOAD: 52,
-  MESSAGE_TYPE: 53,
-  SERVER_ID: 54,
-  PARAMETER_LIST: 55,
-  MESSAGE: 56,
-  MAX_SIZE: 57,
-  RENEWAL_TIME: 58,
-  REBINDING_TIME: 59,
-  VENDOR_CLASS: 60,
-  CLIENT_ID: 61,
-  USER_CLASS: 77,
-  DOMAIN_SEARCH: 119,
-  CLASSLESS_ROUTES: 121,
-} as const;
 
 /** Values of option 53 (RFC 2132, 9.6). */
 export const MESSAGE_TYPE = { DISCOVER: 1, OFFER: 2, REQUEST: 3, ACK: 5, NAK: 6, RELEASE: 7 } as const;

@@ -3,7 +3,8 @@ import type { DhcpTerms } from "../../machines/dhcp_event.ts";
 import { formatCidr, networkOf } from "../../spec/cidr.ts";
 import type { Dns, ResultRoute } from "../../spec/result.ts";
 import { domainNames } from "./domain_names.ts";
-import { type DhcpMessage, ipv4At, NO_ADDRESS, numberOf, OPTION, serverIdOf } from "./message.ts";
+import { type DhcpMessage, ipv4At, NO_ADDRESS, numberOf, serverIdOf } from "./message.ts";
+import { OPTION } from "../../spec/dhcp_option.ts";
 
 /** rtm_scope of a destination on the link (linux/rtnetlink.h). */
 const SCOPE_LINK = 253;

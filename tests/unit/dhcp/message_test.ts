@@ -7,9 +7,9 @@ import {
   encodeMessage,
   ipv4Bytes,
   NO_ADDRESS,
-  OPTION,
   u32Bytes,
 } from "../../../src/effects/dhcp/message.ts";
+import { OPTION } from "../../../src/spec/dhcp_option.ts";
 import { termsOf } from "../../../src/effects/dhcp/terms.ts";
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
