@@ -74,6 +74,7 @@ export { IllegalEvent, IllegalHistory, type ReplayStep } from "./src/machines/ev
 export { describeEvent, describeOp } from "./src/machines/describe.ts";
 export type {
   BackupOp,
+  DhcpOp,
   InvokeOp,
   KernelOp,
   LeaseOp,
@@ -127,6 +128,8 @@ export type {
   TrafficClass,
 } from "./src/effects/kernel/host.ts";
 export { type Lease, LeaseError, Leases, type LeasesShape, type LeasesView } from "./src/effects/leases/leases.ts";
+export { Dhcp, DhcpError, type DhcpShape, type DhcpView } from "./src/effects/dhcp/dhcp.ts";
+export type { DhcpGrant, HeldLease, RpcArgs } from "./src/effects/dhcp/rpc.ts";
 export { LockError, NetworkLock, type NetworkLockShape } from "./src/effects/lock/network_lock.ts";
 export { DelegateError, type Invocation, Plugins } from "./src/engine/delegate.ts";
 export { FileError, Files } from "./src/effects/files.ts";

@@ -15,6 +15,8 @@ const name = isScript ? Deno.args[0] ?? "cleat" : baseName(Deno.execPath());
 const args = isScript ? Deno.args.slice(1) : Deno.args;
 const verb = Deno.env.get("CNI_COMMAND") ?? "";
 const versions = PLUGIN_VERSIONS[name];
+/** `dhcp daemon`, as Go's executable has it, and `cleat dhcp daemon`. */
+const daemonWords = name === "dhcp" ? args : name === "cleat" && args[0] === "dhcp" ? args.slice(1) : [];
 /** `cleat` is the plugin of that name where a runtime executes it: with a verb, and without arguments. */
 const isPlugin = versions !== undefined && (name !== "cleat" || (verb !== "" && args.length === 0));
 
@@ -26,7 +28,10 @@ if (args[0] === "--warm") {
 }
 
 async function run(): Promise<void> {
-  if (!isPlugin) {
+  if (daemonWords[0] === "daemon") {
+    const { runDaemon } = await import("./dhcp/daemon.ts");
+    Deno.exitCode = await runDaemon(daemonWords.slice(1));
+  } else if (!isPlugin) {
     const { runOperator } = await import("./operator.ts");
     Deno.exitCode = await runOperator(args);
   } else if (verb === "VERSION") {
@@ -41,5 +46,6 @@ async function run(): Promise<void> {
 async function warm(): Promise<void> {
   const { loadPlugin } = await import("./plugin_door.ts");
   await loadPlugin(name);
+  if (name === "dhcp") await import("./dhcp/daemon.ts");
   if (name === "cleat") await import("./operator.ts");
 }

@@ -3,7 +3,8 @@ import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import type { CreatedLink } from "../effects/kernel/host.ts";
-import type { BackupOp, InvokeOp, KernelOp, LeaseOp, Op } from "../effects/kernel/op.ts";
+import type { DhcpGrant } from "../effects/dhcp/rpc.ts";
+import type { BackupOp, DhcpOp, InvokeOp, KernelOp, LeaseOp, Op } from "../effects/kernel/op.ts";
 import { createdLinks, undoFor } from "../effects/kernel/undo.ts";
 import type { Lease } from "../effects/leases/leases.ts";
 import type { CniResult } from "../spec/result.ts";
@@ -15,9 +16,10 @@ import type { EffectError } from "./plugin.ts";
 
 /** What an op answers. */
 export type Answer<O extends Op> = O extends { readonly op: "lease.reserve" } ? Lease
+  : O extends { readonly op: "dhcp.acquire" } ? DhcpGrant
   : O extends { readonly op: "link.create" } ? CreatedLink
   : O extends InvokeOp ? CniResult | null
-  : O extends KernelOp | LeaseOp | BackupOp ? void
+  : O extends KernelOp | LeaseOp | DhcpOp | BackupOp ? void
   : never;
 
 /** The acting half of ADD. */

@@ -1,6 +1,7 @@
 /** What a verb for one attachment needs, whatever the verb. */
 import * as Effect from "effect/Effect";
 import type { Kernel } from "../effects/kernel/host.ts";
+import type { Dhcp } from "../effects/dhcp/dhcp.ts";
 import type { Leases } from "../effects/leases/leases.ts";
 import type { EventStore } from "../effects/log/store.ts";
 import type { Origin } from "../effects/origin.ts";
@@ -37,7 +38,7 @@ export interface Command {
 }
 
 /** The services the engine runs on. */
-export type Services = EventStore | Kernel | Leases | Plugins | Origin | Files;
+export type Services = EventStore | Kernel | Leases | Dhcp | Plugins | Origin | Files;
 
 /** Decodes and validates everything a plugin is told; nothing is touched. The netns is filled in once it is open. */
 export const decodeRequest = <C>(plugin: Plugin<C>, command: Command): Effect.Effect<Request<C>, Refused> =>

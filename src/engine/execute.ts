@@ -1,43 +1,55 @@
 /** Carrying out one op, by the service of the room it belongs to. */
 import * as Effect from "effect/Effect";
+import { Dhcp } from "../effects/dhcp/dhcp.ts";
 import { Files } from "../effects/files.ts";
 import { Host, HostError } from "../effects/kernel/host.ts";
-import type { BackupOp, InvokeOp, KernelOp, LeaseOp, Op } from "../effects/kernel/op.ts";
+import type { BackupOp, DhcpOp, InvokeOp, KernelOp, LeaseOp, Op } from "../effects/kernel/op.ts";
 import { Leases } from "../effects/leases/leases.ts";
 import type { Snapshot } from "../machines/attachment.ts";
 import type { AddEvent } from "../machines/event.ts";
 import type { JsonObject } from "../spec/json.ts";
+import { attachmentName } from "../spec/key.ts";
 import { backupFileName } from "../spec/names.ts";
 import { renderResult } from "../spec/render_result.ts";
 import type { CniResult } from "../spec/result.ts";
 import { atLeast } from "../spec/version.ts";
 import { type Call, Plugins } from "./delegate.ts";
+import { notice } from "./notice.ts";
 import type { EffectError } from "./plugin.ts";
 
 const isLeaseOp = (op: Op): op is LeaseOp => op.op === "lease.reserve" || op.op === "lease.release";
+const isDhcpOp = (op: Op): op is DhcpOp => op.op === "dhcp.acquire" || op.op === "dhcp.release";
 const isInvokeOp = (op: Op): op is InvokeOp => op.op === "plugin.invoke";
 
 /** What carries ops out, one service for each kind. */
 export interface Hands {
   readonly host: Host["Service"];
   readonly leases: Leases["Service"];
+  readonly dhcp: Dhcp["Service"];
   readonly plugins: Plugins["Service"];
   readonly files: Files["Service"];
 }
 
 /** The services at hand. */
-export const hands: Effect.Effect<Hands, never, Host | Leases | Plugins | Files> = Effect.gen(function* () {
-  return { host: yield* Host, leases: yield* Leases, plugins: yield* Plugins, files: yield* Files };
+export const hands: Effect.Effect<Hands, never, Host | Leases | Dhcp | Plugins | Files> = Effect.gen(function* () {
+  return {
+    host: yield* Host,
+    leases: yield* Leases,
+    dhcp: yield* Dhcp,
+    plugins: yield* Plugins,
+    files: yield* Files,
+  };
 });
 
 /** Carries out an op for the stream in this state, on behalf of a command. */
 export function execute(
-  { host, leases, plugins, files }: Hands,
+  { host, leases, dhcp, plugins, files }: Hands,
   call: Call,
   snapshot: Snapshot,
   op: Op,
 ): Effect.Effect<unknown, EffectError> {
   if (isLeaseOp(op)) return leases.apply(op);
+  if (isDhcpOp(op)) return askDaemon(dhcp, host, call, snapshot, op);
   if (isInvokeOp(op)) return invoke(plugins, host, call, snapshot, op);
   if (op.op === "backup.delete") return deleteBackup(files, op);
   const kernelOp: KernelOp = op;
@@ -50,6 +62,22 @@ const deleteBackup = (files: Files["Service"], { dataDir, owner }: BackupOp): Ef
   return Effect.mapError(
     files.remove(path),
     ({ detail }) => new HostError({ doing: "delete the backup", subject: path, errno: detail }),
+  );
+};
+
+/** For DEL, daemons read nothing but names. */
+const askDaemon = (dhcp: Dhcp["Service"], host: Hands["host"], call: Call, { context }: Snapshot, op: DhcpOp) => {
+  const { netns, args, path } = context.add === null ? call : callOf(call, context.add, host);
+  const { socket, network, owner } = op;
+  const config = op.op === "dhcp.acquire" ? op.config : { name: network, ipam: { type: "dhcp" } };
+  const said = { ...owner, netns, args, path, stdin: JSON.stringify(config) };
+  if (op.op === "dhcp.acquire") return dhcp.allocate(socket, said);
+  const name = attachmentName({ network, ...owner });
+  const late =
+    `No DHCP daemon is at "${socket}" to give back the lease of ${name}: its server keeps it until it expires`;
+  return Effect.flatMap(
+    dhcp.release(socket, { network, ...owner }, said),
+    (isTold) => isTold ? Effect.void : notice(late),
   );
 };
 

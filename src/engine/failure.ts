@@ -44,6 +44,13 @@ export function toCniFailure(error: EffectError | Refused | NetnsError | LockErr
       };
     case "LeaseError":
       return { code: error.reason === "io" ? CniCode.IO_FAILURE : CniCode.RESOURCE_TAKEN, msg: oneLine(error.message) };
+    case "DhcpError":
+      return {
+        code: error.reason === "unreachable" || error.reason === "no lease"
+          ? CniCode.TRY_AGAIN_LATER
+          : CniCode.IO_FAILURE,
+        msg: oneLine(error.message),
+      };
     case "LogError":
       return {
         code: error.reason === "busy" || error.reason === "raced" ? CniCode.TRY_AGAIN_LATER : CniCode.IO_FAILURE,
@@ -63,10 +70,13 @@ export const combine = (failures: readonly [CniFailure, ...CniFailure[]]): CniFa
   return others.length === 0 ? first : { ...first, details: others.map(({ msg }) => msg).join("; ") };
 };
 
-/** Whether the cause is another plugin's refusal before it changed anything. */
+/** Whether the cause is the refusal of another plugin, or of a daemon, before it changed anything. */
 export const didNothing = (cause: Cause.Cause<EffectError>): boolean => {
   const error = Cause.findErrorOption(cause);
-  return Option.isSome(error) && error.value._tag === "DelegateError" && error.value.didNothing === true;
+  if (Option.isNone(error)) return false;
+  // A daemon that has answered, or cannot be reached, has no lease.
+  if (error.value._tag === "DhcpError") return error.value.reason !== "io";
+  return error.value._tag === "DelegateError" && error.value.didNothing === true;
 };
 
 /** The typed error of a cause as CNI prints it, or null when the cause is a defect or an interruption. */

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import { type ExecError, Executables } from "../effects/exec.ts";
 import { Kernel } from "../effects/kernel/host.ts";
+import { Dhcp } from "../effects/dhcp/dhcp.ts";
 import { Leases } from "../effects/leases/leases.ts";
 import { EventStore } from "../effects/log/store.ts";
 import { Origin } from "../effects/origin.ts";
@@ -40,13 +41,13 @@ export const runOurs = <C>(
     }),
   );
 
-type Needs = Executables | EventStore | Kernel | Leases | Origin | Files;
+type Needs = Executables | EventStore | Kernel | Leases | Dhcp | Origin | Files;
 
 /** The plugins of this process: `recipes` in-process where CNI_PATH leads to us, the executables it finds otherwise. */
 export const pluginsLayer = (recipes: Recipes): Layer.Layer<Plugins, never, Needs> =>
   Layer.effect(Plugins)(Effect.gen(function* () {
     // Only what is needed: references, such as limits, are the caller's.
-    const services = Context.pick(Executables, EventStore, Kernel, Leases, Origin, Files)(
+    const services = Context.pick(Executables, EventStore, Kernel, Leases, Dhcp, Origin, Files)(
       yield* Effect.context<Needs>(),
     );
     const executables = yield* Executables;

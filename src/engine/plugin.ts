@@ -4,6 +4,7 @@
  */
 import type * as Effect from "effect/Effect";
 import type * as Schema from "effect/Schema";
+import type { DhcpError } from "../effects/dhcp/dhcp.ts";
 import type { HostError, NetnsIdentity } from "../effects/kernel/host.ts";
 import type { Op } from "../effects/kernel/op.ts";
 import type { LeaseError } from "../effects/leases/leases.ts";
@@ -18,7 +19,7 @@ import type { DelegateError } from "./delegate.ts";
 import type { View } from "./view.ts";
 
 /** All that an op can end with. */
-export type EffectError = HostError | LeaseError | DelegateError | LogError;
+export type EffectError = HostError | LeaseError | DhcpError | DelegateError | LogError;
 
 /** One thing CHECK found: a sentence naming the thing, what was expected and what is there. */
 export type Finding = string;

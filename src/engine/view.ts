@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect";
 import { Host, HostError, type HostView } from "../effects/kernel/host.ts";
 import { holds } from "../effects/kernel/holds.ts";
 import type { Op } from "../effects/kernel/op.ts";
+import { Dhcp, type DhcpView } from "../effects/dhcp/dhcp.ts";
 import { type LeaseError, Leases, type LeasesView } from "../effects/leases/leases.ts";
 import { Files } from "../effects/files.ts";
 import type { JsonObject } from "../spec/json.ts";
@@ -13,6 +14,7 @@ import { type Call, type DelegateError, Plugins } from "./delegate.ts";
 export interface ViewShape {
   readonly host: HostView;
   readonly leases: LeasesView;
+  readonly dhcp: DhcpView;
   /** Runs CHECK or STATUS of another plugin with this request config, for the same attachment. */
   readonly ask: (plugin: string, command: "CHECK" | "STATUS", config: JsonObject) => Effect.Effect<void, DelegateError>;
   /** For CHECK of what the log does not know: what is not as this op would have left it, one sentence each. */
@@ -29,11 +31,13 @@ export const viewFor = ({ key, netns, allowOwnNetns, args, path }: Call) =>
   Effect.gen(function* () {
     const host = yield* Host;
     const leases = yield* Leases;
+    const dhcp = yield* Dhcp;
     const plugins = yield* Plugins;
     const files = yield* Files;
     return View.of({
       host,
       leases,
+      dhcp,
       ask: (plugin, command, config) =>
         Effect.asVoid(plugins.invoke({ key, netns, allowOwnNetns, args, path, plugin, command, config })),
       holds: (op) => holds(op, host, leases),

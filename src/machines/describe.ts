@@ -149,6 +149,10 @@ export function describeOp(op: Op): string {
       return `reserve ${op.want ?? "an address"} in ${op.pool}`;
     case "lease.release":
       return `release what ${op.owner.containerId}/${op.owner.ifName} holds in ${op.pool}`;
+    case "dhcp.acquire":
+      return `get a lease of the DHCP daemon at ${op.socket}`;
+    case "dhcp.release":
+      return `give back what the DHCP daemon at ${op.socket} keeps for ${op.owner.containerId}/${op.owner.ifName}`;
     case "backup.delete":
       return `delete what ${op.dataDir} keeps of ${op.owner.containerId}/${op.owner.ifName}`;
     case "plugin.invoke":

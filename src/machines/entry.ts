@@ -22,11 +22,11 @@ export interface Entry {
 
 /**
  * Whether a failure of the op means that nothing changed. Not so for the ADD of another plugin, which must be followed
- * by its DEL (CNI spec 1.1.0, section 2, "ADD"), and not for several settings of a link in one request, which the kernel
+ * by its DEL (CNI spec 1.1.0, section 2, "ADD"), not for a lease whose daemon may have it by now, and not for several settings of a link in one request, which the kernel
  * applies one by one (do_setlink in net/core/rtnetlink.c).
  */
 const isAllOrNothing = (op: Op): boolean =>
-  op.op === "link.set" ? Object.keys(op.set).length === 1 : op.op !== "plugin.invoke";
+  op.op === "link.set" ? Object.keys(op.set).length === 1 : op.op !== "plugin.invoke" && op.op !== "dhcp.acquire";
 
 /** Puts an intended op on the stack. */
 export const intended = (stack: readonly Entry[], id: number, op: Op, undo: Op | null): readonly Entry[] => [

@@ -16,6 +16,7 @@ export const PLUGIN_VERSIONS: Readonly<Record<string, readonly string[]>> = {
   "ipvlan": VERSIONS,
   "loopback": VERSIONS,
   "ptp": VERSIONS,
+  "dhcp": VERSIONS,
   "static": VERSIONS,
   "tap": VERSIONS,
   "vlan": VERSIONS,

@@ -21,6 +21,7 @@ const loaders: Readonly<Record<string, () => Promise<AnyPlugin>>> = {
   "macvlan": async () => anyPlugin((await import("./macvlan.ts")).macvlan),
   "ptp": async () => anyPlugin((await import("./ptp.ts")).ptp),
   "tap": async () => anyPlugin((await import("./tap.ts")).tap),
+  "dhcp": async () => anyPlugin((await import("./dhcp.ts")).dhcp),
   "static": async () => anyPlugin((await import("./static.ts")).staticIpam),
 };
 

@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer";
 import { ExecError, Executables } from "../../src/effects/exec.ts";
 import { systemFiles } from "../../src/effects/files_system.ts";
 import { simulatedKernel } from "../../src/effects/kernel/simulated.ts";
+import { memoryDhcp } from "../../src/effects/dhcp/memory.ts";
 import { memoryLeases } from "../../src/effects/leases/memory.ts";
 import { memoryNetworkLock } from "../../src/effects/lock/memory.ts";
 import { fileEventStore } from "../../src/effects/log/file.ts";
@@ -41,7 +42,15 @@ function machineIn(state: string) {
   kernel.addNetns(NETNS);
   const leases = memoryLeases();
   const store = fileEventStore(state).pipe(Layer.provideMerge(Layer.succeed(Origin)(ORIGIN)), Layer.provide(hashing));
-  const base = Layer.mergeAll(store, kernel.layer, leases.layer, memoryNetworkLock(), systemFiles, noExecutables);
+  const base = Layer.mergeAll(
+    store,
+    kernel.layer,
+    leases.layer,
+    memoryDhcp().layer,
+    memoryNetworkLock(),
+    systemFiles,
+    noExecutables,
+  );
   const layer: Layer.Layer<Services> = pluginsLayer(recipes).pipe(Layer.provideMerge(base));
   return {
     layer,

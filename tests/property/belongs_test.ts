@@ -5,6 +5,7 @@ import { belongs } from "../../src/effects/kernel/belongs.ts";
 import type { Op } from "../../src/effects/kernel/op.ts";
 import { createdLinks, undoFor } from "../../src/effects/kernel/undo.ts";
 import { NETNS, newMachine, outcome } from "../support/machine.ts";
+import { isKernelOp } from "../support/recipe.ts";
 import { forSeeds } from "./spec_random.ts";
 import { BEFORE, script } from "./undo_scripts.ts";
 
@@ -23,11 +24,7 @@ function pairsOf(ops: readonly Op[]): readonly (readonly [Op, Op])[] {
   return ops.flatMap((op) => {
     const undo = Effect.runSync(undoFor(op, { view: machine.host, created: createdLinks(done) }));
     done.push(op);
-    if (
-      op.op !== "plugin.invoke" && op.op !== "lease.reserve" && op.op !== "lease.release" && op.op !== "backup.delete"
-    ) {
-      outcome(machine.host.apply(op));
-    }
+    if (isKernelOp(op)) outcome(machine.host.apply(op));
     return undo === null ? [] : [[logged(op), logged(undo)] as const];
   });
 }

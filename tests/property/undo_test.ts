@@ -6,6 +6,7 @@ import { createdLinks, undoFor } from "../../src/effects/kernel/undo.ts";
 import { applied, type Entry, failed, intended, residue } from "../../src/machines/entry.ts";
 import type { Json, JsonObject } from "../../src/spec/json.ts";
 import { NETNS, newMachine, outcome } from "../support/machine.ts";
+import { isKernelOp } from "../support/recipe.ts";
 import { forSeeds, type Random } from "./spec_random.ts";
 import { BEFORE, script } from "./undo_scripts.ts";
 
@@ -30,8 +31,7 @@ class Stream {
   }
 
   #apply(what: string, op: Op): string {
-    assert.ok(op.op !== "plugin.invoke" && op.op !== "lease.reserve" && op.op !== "lease.release");
-    assert.ok(op.op !== "backup.delete");
+    assert.ok(isKernelOp(op));
     const ended = outcome(this.#machine.host.apply(op));
     this.#said.push(`${what} ${JSON.stringify(op)} ${ended}`);
     return ended;

@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer";
 import { ExecError, Executables } from "../../src/effects/exec.ts";
 import { FileError, Files } from "../../src/effects/files.ts";
 import { type SimulatedKernel, simulatedKernel, type SimulatedOptions } from "../../src/effects/kernel/simulated.ts";
+import { type MemoryDhcp, memoryDhcp } from "../../src/effects/dhcp/memory.ts";
 import { type MemoryLeases, memoryLeases } from "../../src/effects/leases/memory.ts";
 import { memoryNetworkLock } from "../../src/effects/lock/memory.ts";
 import { type MemoryEventStore, memoryEventStore } from "../../src/effects/log/memory.ts";
@@ -50,6 +51,7 @@ export class Machine {
   readonly kernel: SimulatedKernel;
   readonly log: MemoryEventStore;
   readonly leases: MemoryLeases;
+  readonly dhcp: MemoryDhcp;
   readonly #lock = memoryNetworkLock();
   readonly files = new Map<string, string>();
   readonly said: string[] = [];
@@ -67,6 +69,7 @@ export class Machine {
     this.#executables = executables;
     this.kernel = simulatedKernel({ ...options, onApply: () => this.#point() });
     this.log = memoryEventStore({ onAppend: () => this.#point() });
+    this.dhcp = memoryDhcp({ onChange: () => this.#point() });
     this.leases = memoryLeases({ onApply: () => this.#point() });
   }
 
@@ -89,6 +92,7 @@ export class Machine {
       this.log.layer.pipe(Layer.provideMerge(origin)),
       this.kernel.layer,
       this.leases.layer,
+      this.dhcp.layer,
       this.#lock,
       memoryFiles(this.files),
       this.#executables,
@@ -143,7 +147,7 @@ export class Machine {
 
   /** Everything but the log. */
   dump(): unknown {
-    return { kernel: this.kernel.dump(), leases: this.leases.dump() };
+    return { kernel: this.kernel.dump(), leases: this.leases.dump(), dhcp: this.dhcp.dump() };
   }
 
   /** A new boot: the kernel forgets everything; files stay. */

@@ -228,6 +228,18 @@ export const REQUESTS: Readonly<Record<string, JsonObject>> = {
     args: { cni: { mac: "02:00:00:00:00:09" } },
     runtimeConfig: { mac: "02:00:00:00:00:07" },
   },
+  "dhcp": {
+    ...ENVELOPE,
+    type: "dhcp",
+    ipam: {
+      type: "dhcp",
+      daemonSocketPath: "/run/cni/dhcp.sock",
+      priority: 50,
+      provide: [{ option: "host-name", value: "web", fromArg: "K8S_POD_NAME" }, { option: "60", value: "cleat" }],
+      request: [{ option: "121" }, { option: "host-name", skipDefault: true }],
+    },
+    prevResult: PREVIOUS,
+  },
   "static": {
     ...ENVELOPE,
     type: "static",

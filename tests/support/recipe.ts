@@ -14,8 +14,9 @@ export const NETNS = "/run/netns/recipe";
 /** Text files a recipe may see: path to content. */
 type Files = Readonly<Record<string, string>>;
 
-const isKernelOp = (op: Op): op is KernelOp =>
-  !op.op.startsWith("lease.") && op.op !== "plugin.invoke" && op.op !== "backup.delete";
+/** Whether the kernel carries it out. */
+export const isKernelOp = (op: Op): op is KernelOp =>
+  !op.op.startsWith("dhcp.") && !op.op.startsWith("lease.") && op.op !== "plugin.invoke" && op.op !== "backup.delete";
 
 const kernelOnly = (op: Op): KernelOp => {
   if (!isKernelOp(op)) throw new Error(`Cannot perform "${op.op}": recipes here only have a kernel`);
@@ -42,6 +43,7 @@ export const recipesOn = (host: HostShape, files: Files = {}) => {
   });
   const view = View.of({
     host,
+    dhcp: { reach: noOther, leases: noOther },
     leases: { held: noOther, holds: noOther, owners: noOther, available: noOther },
     ask: noOther,
     holds: noOther,

@@ -1,6 +1,5 @@
 /** The daemon's book in the state directory: a file for each lease, a line for each thing that has happened to it. */
 import * as Effect from "effect/Effect";
-import * as Layer from "effect/Layer";
 import type { DhcpEvent } from "../../machines/dhcp_event.ts";
 import { isJsonObject, jsonOf } from "../../spec/json.ts";
 import type { AttachmentKey, StreamId } from "../../spec/key.ts";
@@ -93,13 +92,12 @@ const readAll = (stateDir: string): Booked[] =>
  * The book below a state directory, in `dhcp/streams/<network>/<containerId>/<ifName>/lease.jsonl`: folders 0700, files
  * 0600. Without a sync: after a crash of the machine the links are gone as well.
  */
-export const systemBook = (stateDir: string): Layer.Layer<LeaseBook> =>
-  Layer.succeed(LeaseBook)({
-    read: attempt("read", bookFolder(stateDir), () => readAll(stateDir)),
-    write: (key, event) =>
-      attempt("write", bookFolder(stateDir), () => {
-        const place = placeOf(bookFolder(stateDir), idOf(key));
-        if (event.type === "bound") append(place, lineOf(event));
-        else crossOut(place);
-      }),
-  });
+export const bookIn = (stateDir: string): LeaseBook["Service"] => ({
+  read: attempt("read", bookFolder(stateDir), () => readAll(stateDir)),
+  write: (key, event) =>
+    attempt("write", bookFolder(stateDir), () => {
+      const place = placeOf(bookFolder(stateDir), idOf(key));
+      if (event.type === "bound") append(place, lineOf(event));
+      else crossOut(place);
+    }),
+});

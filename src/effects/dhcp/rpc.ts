@@ -16,8 +16,11 @@ export type RpcMethod = "DHCP.Allocate" | "DHCP.Release" | "DHCP.Leases";
 
 /** What every call tells: the attachment, as the execution protocol carries it. */
 export interface RpcArgs {
+  /** CNI_CONTAINERID. */
   readonly containerId: string;
+  /** CNI_NETNS. */
   readonly netns: string;
+  /** CNI_IFNAME. */
   readonly ifName: string;
   /** CNI_ARGS. */
   readonly args: string;
@@ -29,14 +32,19 @@ export interface RpcArgs {
 
 /** A lease that the daemon keeps. */
 export interface HeldLease {
+  /** CNI_CONTAINERID. */
   readonly containerId: string;
+  /** CNI_IFNAME. */
   readonly ifName: string;
   /** With its prefix length. */
   readonly address: string;
 }
 
 /** What `Allocate` answers. */
-export type DhcpGrant = Pick<CniResult, "routes" | "dns"> & { readonly ips: readonly ResultIp[] };
+export type DhcpGrant = Pick<CniResult, "routes" | "dns"> & {
+  /** The address with its gateway. */
+  readonly ips: readonly ResultIp[];
+};
 
 /** Go's `net.IPNet` of an IPv4 prefix. */
 function ipNet(cidr: string): GobRecord {

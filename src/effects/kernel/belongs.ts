@@ -103,6 +103,9 @@ const isInverse = (key: AttachmentKey, op: Op, undo: Op): boolean => {
     case "lease.reserve":
       return undo.op === "lease.release" && undo.pool === op.pool && isOwner(op.owner, key) &&
         isOwner(undo.owner, key) && same(op.ranges, undo.ranges);
+    case "dhcp.acquire":
+      return undo.op === "dhcp.release" && undo.socket === op.socket && op.network === key.network &&
+        undo.network === key.network && isOwner(op.owner, key) && isOwner(undo.owner, key);
     case "plugin.invoke":
       return undo.op === op.op && op.command === "ADD" && undo.command === "DEL" && undo.plugin === op.plugin &&
         same(op.config, undo.config);
@@ -119,6 +122,7 @@ const isInverse = (key: AttachmentKey, op: Op, undo: Op): boolean => {
     case "iptables.close":
     case "firewalld.remove":
     case "lease.release":
+    case "dhcp.release":
     case "backup.delete":
       return false; // none of them has an undo
     default:

@@ -285,6 +285,8 @@ export const holds = (
     case "iptables.close":
     case "firewalld.remove":
     case "lease.release":
+    case "dhcp.acquire": // the plugin asks the daemon
+    case "dhcp.release":
     case "backup.delete":
     case "plugin.invoke":
       return Effect.succeed(FINE);

@@ -251,6 +251,25 @@ export type LeaseOp =
     readonly ranges?: readonly LeaseRange[];
   };
 
+/** What the daemon that keeps DHCP leases is asked to do. Void after a reboot: the daemon forgets leases of links that are gone. */
+export type DhcpOp =
+  /** Get a lease, with the part of this request config that is about it. The value is a `DhcpGrant`. */
+  | {
+    readonly op: "dhcp.acquire";
+    /** Path of the daemon's socket. */
+    readonly socket: string;
+    readonly network: string;
+    readonly owner: LeaseOwner;
+    readonly config: JsonObject;
+  }
+  /** Give it back to the server. */
+  | {
+    readonly op: "dhcp.release";
+    readonly socket: string;
+    readonly network: string;
+    readonly owner: LeaseOwner;
+  };
+
 /** Execute another plugin for the same attachment with this request config. Survives a reboot. */
 export interface InvokeOp {
   /** The name of the op. */
@@ -274,7 +293,7 @@ export interface BackupOp {
 }
 
 /** Everything `perform` can do. */
-export type Op = KernelOp | LeaseOp | InvokeOp | BackupOp;
+export type Op = KernelOp | LeaseOp | DhcpOp | InvokeOp | BackupOp;
 
 /** The name of an op. */
 export type OpName = Op["op"];

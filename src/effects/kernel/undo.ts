@@ -280,9 +280,12 @@ export const undoFor = (op: Op, context: UndoContext): Undo => {
   switch (op.op) {
     case "lease.reserve":
       return Effect.succeed({ op: "lease.release", pool: op.pool, owner: op.owner, ranges: op.ranges });
+    case "dhcp.acquire":
+      return Effect.succeed({ op: "dhcp.release", socket: op.socket, network: op.network, owner: op.owner });
     case "plugin.invoke":
       return Effect.succeed(op.command === "ADD" ? { ...op, command: "DEL" } : null);
     case "lease.release":
+    case "dhcp.release":
     case "backup.delete":
       return NOTHING;
     default:

@@ -50,6 +50,11 @@ export const NO_MORE_TRIES = "no more tries";
 
 const BROADCAST_MAC = "ff:ff:ff:ff:ff:ff";
 const BROADCAST_IP = "255.255.255.255";
+/**
+ * How soon the first DISCOVER is said again, in milliseconds. The other end of a link that has just been set up, such as the
+ * port of a bridge, may take a moment until it forwards anything, and then the first word is lost.
+ */
+const EARLY_MS = 500;
 /** The first pause between two attempts, and how far pauses are off by chance, in milliseconds (RFC 2131, 4.1). */
 const FIRST_PAUSE_MS = 2_000, CHANCE_MS = 1_000;
 const HIGHEST = 2 ** 32;
@@ -143,7 +148,7 @@ const attempt = (port: DhcpPort, speech: DhcpSpeech, { timeoutMs, broadcast }: D
     };
     const isOffer: Accepts = (message) =>
       messageTypeOf(message) === MESSAGE_TYPE.OFFER && serverIdOf(message) !== null && message.yiaddr !== NO_ADDRESS;
-    const offer = yield* exchange(port, saying, isOffer, waits);
+    const offer = yield* exchange(port, saying, isOffer, timeoutMs > EARLY_MS ? [EARLY_MS, ...waits] : waits);
     const server = offer === null ? null : serverIdOf(offer.message);
     if (offer === null || server === null) return null;
     const more = new Map([
