@@ -47,6 +47,7 @@ const overview = (): string =>
     ...subcommands.map(({ name, arguments: args, summary }) => `  ${pad(`${name} ${args}`, 46)} ${summary}`),
     "",
     "Every command has --help and --json. Exit codes: 0 done, 1 failed, 2 wrong usage.",
+    "cleat dhcp daemon gets and renews the leases of the plugin dhcp; cleat dhcp daemon --help tells its options.",
     "Executed by a runtime, with CNI_COMMAND set and without arguments, cleat is a plugin: a chain in one process.",
     "State is kept in /var/lib/cleat for root, in $CLEAT_STATE_DIR where set, else in $XDG_STATE_HOME/cleat.",
     "",
