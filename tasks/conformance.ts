@@ -1,10 +1,10 @@
 /**
  * `deno task conformance`: runs the tests that carry numbers of the checklist and says how much of the specification,
- * and of what libcni does, they prove; fails when that is less than the targets.
+ * of what libcni does, and of what the tests of Go's plugins show, they prove; fails when that is less than the targets.
  * `deno task conformance --write`: writes docs/conformance.md anew, out of the sources.
  */
 import { projectRoot } from "./bundle.ts";
-import { type Item, parseChecklist, type Section } from "./conformance/checklist.ts";
+import { type Item, parseChecklist, parseScenarios, type Section } from "./conformance/checklist.ts";
 import { FILTER, type NamedTest, namedTests } from "./conformance/named_tests.ts";
 import { type Outcome, outcomesOf } from "./conformance/outcomes.ts";
 import { PAGE, renderPage } from "./conformance/page.ts";
@@ -12,6 +12,9 @@ import { type Score, scores, type Standing, standingOf } from "./conformance/sco
 import { complain, runTask, say } from "./say.ts";
 
 const CHECKLIST = "tests/conformance/checklist.txt";
+
+/** One list for each plugin. */
+const SCENARIOS = "tests/conformance/scenarios";
 
 /** Tests of the tasks, which quote numbered names and prove nothing of the checklist. */
 const TASKS = "tests/unit/tasks/";
@@ -24,15 +27,21 @@ const testFiles = (folder: string): readonly string[] =>
       isDirectory ? testFiles(`${folder}/${name}`) : name.endsWith("_test.ts") ? [`${folder}/${name}`] : []
     );
 
-/** The checklist, and the tests that carry its numbers; throws when one carries a number that the checklist has not. */
+/** The scenarios of every plugin that has a list, sorted by its name. */
+const readScenarios = (): readonly Section[] =>
+  [...Deno.readDirSync(`${projectRoot}${SCENARIOS}`)].map(({ name }) => name).sort().map((name) =>
+    parseScenarios(name.replace(/\.txt$/, ""), Deno.readTextFileSync(`${projectRoot}${SCENARIOS}/${name}`))
+  );
+
+/** All lists, and the tests that carry their numbers; throws when one carries a number that no list has. */
 export function readSources(): { readonly sections: readonly Section[]; readonly tests: readonly NamedTest[] } {
-  const sections = parseChecklist(Deno.readTextFileSync(`${projectRoot}${CHECKLIST}`));
+  const sections = [...parseChecklist(Deno.readTextFileSync(`${projectRoot}${CHECKLIST}`)), ...readScenarios()];
   const files = testFiles("tests").filter((file) => !file.startsWith(TASKS));
   const tests = files.flatMap((file) => namedTests(file, Deno.readTextFileSync(`${projectRoot}${file}`)));
   const known = new Set(sections.flatMap(({ items }) => items.map(({ id }) => id)));
   for (const { items, file } of tests) {
     const unknown = items.find((id) => !known.has(id));
-    if (unknown !== undefined) throw new Error(`Cannot trace a test of ${file}: the checklist has no ${unknown}`);
+    if (unknown !== undefined) throw new Error(`Cannot trace a test of ${file}: no list has ${unknown}`);
   }
   return { sections, tests };
 }
@@ -73,7 +82,9 @@ function list(title: string, standing: Standing, items: readonly (readonly [Item
   if (found.length === 0) return;
   say(`\n${title}`);
   for (const { id, tag, words, excuse } of found) {
-    say(`  ${id} ${tag === "-" ? "" : `[${tag}] `}${words}${excuse === null ? "" : `: ${excuse.reason}`}`);
+    say(
+      `  ${id} ${tag === "-" || tag === "P" ? "" : `[${tag}] `}${words}${excuse === null ? "" : `: ${excuse.reason}`}`,
+    );
   }
 }
 

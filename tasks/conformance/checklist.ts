@@ -2,13 +2,16 @@
  * The checklist: what the CNI specification asks and what Go's libcni does, as numbered items. It is the text file
  * `tests/conformance/checklist.txt`: a line per section (`E Result types`), a line per item (`E14 L zero is not
  * absence`), and below an item, indented, why it is met in another way or not at all (`differs:`, `not here:`).
+ *
+ * What the tests of Go's plugins show has a list for each plugin, `tests/conformance/scenarios/<type>.txt`: the same without
+ * sections and letters of who asks (`MV3 DEL without ADD`).
  */
 
 /**
- * Where an item comes from: the specification (`S`), libcni (`L`), both (`SL`), real runtimes (`R`); `-` marks headings
- * and scenarios, which repeat other items.
+ * Where an item comes from: the specification (`S`), libcni (`L`), both (`SL`), real runtimes (`R`), the tests of Go's
+ * plugins (`P`); `-` marks headings and scenarios, which repeat other items.
  */
-export type Tag = "S" | "L" | "SL" | "R" | "-";
+export type Tag = "S" | "L" | "SL" | "R" | "P" | "-";
 
 /** Why an item needs no test: we do otherwise on purpose, or there is nothing that it could be about. */
 export interface Excuse {
@@ -28,7 +31,7 @@ export interface Item {
 
 /** One section. */
 export interface Section {
-  /** `A` to `J`. */
+  /** `A` to `J`; the two letters of a plugin. */
   readonly letter: string;
   readonly title: string;
   readonly items: readonly Item[];
@@ -36,6 +39,7 @@ export interface Section {
 
 const ITEM = /^([A-J]\d+) (SL|S|L|R|-) (\S.*)$/;
 const SECTION = /^([A-J]) (\S.*)$/;
+const SCENARIO = /^([A-Z]{2})(\d+) (\S.*)$/;
 const EXCUSE = /^ {2}(differs|not here): (\S.*)$/;
 
 interface Draft {
@@ -44,10 +48,11 @@ interface Draft {
   readonly items: Item[];
 }
 
-const tagOf = (text: string): Tag => text === "S" || text === "L" || text === "SL" || text === "R" ? text : "-";
+const tagOf = (text: string): Tag =>
+  text === "S" || text === "L" || text === "SL" || text === "R" || text === "P" ? text : "-";
 
 /** Adds an item to its section, where it must be the next one. */
-function addItem(section: Draft | undefined, [, id = "", tag = "", words = ""]: RegExpExecArray): void {
+function addItem(section: Draft | undefined, [, id = "", tag = "", words = ""]: readonly string[]): void {
   const next = section === undefined ? "a section" : `${section.letter}${section.items.length + 1}`;
   if (section === undefined || id !== next) {
     throw new Error(`Cannot read the checklist: "${id}" stands where ${next} belongs`);
@@ -81,4 +86,18 @@ export function parseChecklist(text: string): readonly Section[] {
     else throw new Error(`Cannot read the checklist: "${line}" is neither a section nor an item`);
   }
   return sections;
+}
+
+/** Reads the scenarios of a plugin; throws, naming it, at the first line that is out of order. */
+export function parseScenarios(type: string, text: string): Section {
+  const [, letter = ""] = SCENARIO.exec(text.split("\n")[0] ?? "") ?? [];
+  const section: Draft = { letter, title: type, items: [] };
+  for (const line of text.split("\n")) {
+    const [, prefix = "", number = "", words = ""] = SCENARIO.exec(line) ?? [];
+    if (line === "") continue;
+    if (line.startsWith(" ")) addExcuse(section, line);
+    else if (words === "") throw new Error(`Cannot read the scenarios of ${type}: "${line}" is none`);
+    else addItem(section, ["", `${prefix}${number}`, "P", words]);
+  }
+  return section;
 }

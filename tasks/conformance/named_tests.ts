@@ -1,4 +1,4 @@
-/** Tests that say in their names which items of the checklist they prove: `[B12] …`, `[C20, C21] …`. */
+/** Tests that say in their names which items of the lists they prove: `[B12] …`, `[C20, MV3] …`. */
 
 /** A test as its source has it. */
 export interface NamedTest {
@@ -10,11 +10,14 @@ export interface NamedTest {
   readonly file: string;
 }
 
-/** What a name that carries numbers begins with; a number may point into an item (`A49.3`). */
-const NUMBERS = String.raw`\[([A-J]\d+(?:\.\d+)?(?:, ?[A-J]\d+(?:\.\d+)?)*)\]`;
+/** One number: of the checklist, or of a plugin's scenarios; it may point into an item (`A49.3`). */
+const NUMBER = String.raw`(?:[A-J]|[A-Z]{2})\d+(?:\.\d+)?`;
+
+/** What a name that carries numbers begins with. */
+const NUMBERS = String.raw`\[(${NUMBER}(?:, ?${NUMBER})*)\]`;
 
 /** For `deno test --filter`: the names that carry numbers. */
-export const FILTER = String.raw`/^\[[A-J]\d/`;
+export const FILTER = String.raw`/^\[(?:[A-J]|[A-Z]{2})\d/`;
 
 const numbersOf = (
   list: string,

@@ -7,6 +7,7 @@ export const TARGETS: readonly { readonly tag: Tag; readonly share: number }[] =
   { tag: "S", share: 100 },
   { tag: "SL", share: 100 },
   { tag: "L", share: 95 },
+  { tag: "P", share: 100 },
 ];
 
 /**

@@ -53,7 +53,9 @@ const SETTINGS: readonly [string, JsonObject, JsonObject][] = [
 
 for (const [name, settings, ipam] of SETTINGS) {
   Deno.test({
-    ...besideGo(`bridge with ${name}: results, container, bridge and lease files are those of Go's in every form`),
+    ...besideGo(
+      `[BR5, BR15] bridge with ${name}: results, container, bridge and lease files are those of Go's in every form`,
+    ),
     async fn() {
       for (const version of SHARED_FORMS) {
         using ours = new Lab(bin);

@@ -24,7 +24,7 @@ async function life(lab: Lab, config: JsonObject): Promise<readonly unknown[]> {
 
 Deno.test({
   ...besideGo(
-    "[loopback 3] loopback: lo is as Go's leaves it after each verb, and results are the same where Go's fit the version",
+    "loopback: lo is as Go's leaves it after each verb, and results are the same where Go's fit the version",
   ),
   async fn() {
     for (const cniVersion of SHARED_VERSIONS) {
@@ -41,7 +41,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...besideGo("[loopback 3] loopback behind another plugin: both pass its result on"),
+  ...besideGo("loopback behind another plugin: both pass its result on"),
   async fn() {
     const prevResult = {
       cniVersion: "1.0.0",
@@ -66,7 +66,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...besideGo("[loopback 3] loopback: each suite's CHECK and DEL work on what the other one attached"),
+  ...besideGo("loopback: each suite's CHECK and DEL work on what the other one attached"),
   async fn() {
     for (const [adds, deletes] of [[bin, goBin], [goBin, bin]] as const) {
       using lab = new Lab(adds);

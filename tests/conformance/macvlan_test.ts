@@ -56,7 +56,7 @@ const SETTINGS: readonly [string, JsonObject, JsonObject][] = [
 
 for (const [name, settings, ipam] of SETTINGS) {
   Deno.test({
-    ...beside(`[macvlan 5.5] with ${name}: results, container and lease files are those of Go's in every form`),
+    ...beside(`with ${name}: results, container and lease files are those of Go's in every form`),
     async fn() {
       for (const version of SHARED_FORMS) {
         using ours = new Lab(bin);
@@ -70,7 +70,7 @@ for (const [name, settings, ipam] of SETTINGS) {
 }
 
 Deno.test({
-  ...beside("[macvlan 5.5] what a container of Go's reaches, one of ours reaches too, and both their neighbours"),
+  ...beside("what a container of Go's reaches, one of ours reaches too, and both their neighbours"),
   async fn() {
     const seen: string[][] = [];
     for (const folder of [bin, goBin]) {
@@ -93,7 +93,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...beside("[macvlan 5.5] each suite's DEL removes what the other one attached"),
+  ...beside("each suite's DEL removes what the other one attached"),
   async fn() {
     for (const [adds, deletes] of [[bin, goBin], [goBin, bin]] as const) {
       using lab = new Lab(adds);

@@ -65,7 +65,7 @@ const SETTINGS: readonly [string, JsonObject, JsonObject, readonly string[]][] =
 
 for (const [name, settings, ipam, versions] of SETTINGS) {
   Deno.test({
-    ...besideGo(`[ptp 4.2] ptp with ${name}: results, container, host and leases are those of Go's`),
+    ...besideGo(`ptp with ${name}: results, container, host and leases are those of Go's`),
     async fn() {
       for (const version of versions) {
         using ours = new Lab(bin);
@@ -80,7 +80,7 @@ for (const [name, settings, ipam, versions] of SETTINGS) {
 
 Deno.test({
   ...besideGo(
-    "[ptp 4.5] ptp: what a container behind Go's reaches, one behind ours reaches too, from the same address",
+    "ptp: what a container behind Go's reaches, one behind ours reaches too, from the same address",
   ),
   async fn() {
     const seen: string[][] = [];
@@ -113,7 +113,7 @@ Deno.test({
 
 Deno.test({
   ...besideGo(
-    "[ptp 4.3] ptp: each suite's CHECK and DEL work on what the other one attached, and its own DEL still succeeds",
+    "ptp: each suite's CHECK and DEL work on what the other one attached, and its own DEL still succeeds",
   ),
   async fn() {
     for (const [adds, deletes] of [[bin, goBin], [goBin, bin]] as const) {
@@ -135,7 +135,7 @@ Deno.test({
 
 Deno.test({
   ...besideGo(
-    "[ptp 4.4] ptp: DEL of what Go's made is complete where the container is gone: pair, lease and masquerade",
+    "ptp: DEL of what Go's made is complete where the container is gone: pair, lease and masquerade",
   ),
   async fn() {
     using lab = new Lab(goBin);

@@ -41,7 +41,7 @@ async function answers(config: JsonObject, args = ""): Promise<readonly (JsonObj
 }
 
 Deno.test({
-  ...besideGo("[static 13.3] static: addresses, routes and dns are those of Go's in every version"),
+  ...besideGo("[ST1] static: addresses, routes and dns are those of Go's in every version"),
   async fn() {
     for (const version of SHARED_VERSIONS) {
       const [ours, theirs] = await answers(configIn(version, { addresses: ADDRESSES, routes: ROUTES, dns: DNS }));
@@ -66,7 +66,7 @@ const ASKED: readonly [string, JsonObject, string][] = [
 for (const [name, more, args] of ASKED) {
   Deno.test({
     ...besideGo(
-      `[static 13.3] static: what is asked for by ${name} is given as Go's gives it, or refused where it refuses`,
+      `[ST4, ST6, ST7] static: what is asked for by ${name} is given as Go's gives it, or refused where it refuses`,
     ),
     async fn() {
       for (const version of SHARED_FORMS) {
@@ -92,7 +92,7 @@ const WRONG: readonly [string, JsonObject, string][] = [
 ];
 
 Deno.test({
-  ...besideGo("[static 13.3] static: both refuse the same"),
+  ...besideGo("static: both refuse the same"),
   async fn() {
     for (const [name, config, args] of WRONG) {
       assert.deepEqual(await answers(config, args), ["refused", "refused"], name);
@@ -101,7 +101,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...besideGo("[static 13.3] IPAM across suites: ours behind Go's ptp, and Go's behind ours"),
+  ...besideGo("IPAM across suites: ours behind Go's ptp, and Go's behind ours"),
   async fn() {
     for (const [ptp, ipam] of [[bin, goBin], [goBin, bin]] as const) {
       using lab = new Lab(bin);

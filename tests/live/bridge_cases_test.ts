@@ -1,4 +1,4 @@
-/** What the bridge executable makes of its settings. Numbers are those of the Go suite's scenarios. */
+/** What the bridge executable makes of its settings. Numbers are those of scenarios/bridge.txt. */
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
@@ -30,7 +30,7 @@ const configIn = (lab: Lab, settings: JsonObject, ...subnets: readonly string[])
 });
 
 Deno.test({
-  ...live("bridge [3, 4]: a new bridge has the MTU and is not promiscuous; the next ADD reuses it"),
+  ...live("[BR3, BR4] bridge: a new bridge has the MTU and is not promiscuous; the next ADD reuses it"),
   async fn() {
     using lab = new Lab(bin);
     const netns = lab.container();
@@ -50,7 +50,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("bridge [6]: without IPAM the link is up and has no address; 0.1 and 0.2 refuse it and leave nothing"),
+  ...live("[BR6] bridge: without IPAM the link is up and has no address; 0.1 and 0.2 refuse it and leave nothing"),
   async fn() {
     using lab = new Lab(bin);
     const netns = lab.container();
@@ -71,7 +71,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("bridge [9]: another gateway address is refused, leaving nothing, and replaced by force"),
+  ...live("[BR9] bridge: another gateway address is refused, leaving nothing, and replaced by force"),
   async fn() {
     using lab = new Lab(bin);
     lab.host.must("ip link add br3 type bridge; ip link set br3 up");
@@ -103,7 +103,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("bridge [10, 19]: promiscuous mode, port isolation and hairpin are on when asked for and off otherwise"),
+  ...live("[BR10, BR19] bridge: promiscuous mode, port isolation and hairpin are on when asked for and off otherwise"),
   async fn() {
     using lab = new Lab(bin);
     const wishes = [{}, { promiscMode: true, portIsolation: true }, { hairpinMode: true, bridge: "br4" }];
@@ -122,7 +122,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("bridge [11]: a gateway's MAC address stays what it was before the first container"),
+  ...live("[BR11] bridge: a gateway's MAC address stays what it was before the first container"),
   async fn() {
     using lab = new Lab(bin);
     for (const [bridge, subnet] of [["br4", "10.3.0.0/24"], ["br6", "fd03::/64"]] as const) {
@@ -140,7 +140,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("bridge [12]: the MAC of runtimeConfig beats that of args, which beats that of CNI_ARGS"),
+  ...live("[BR12] bridge: the MAC of runtimeConfig beats that of args, which beats that of CNI_ARGS"),
   async fn() {
     using lab = new Lab(bin);
     const CNI_ARGS = "IgnoreUnknown=1;MAC=02:00:00:00:00:01";
@@ -158,7 +158,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("bridge [13]: what fails after IPAM gives the address back, and a failing IPAM leaves no link"),
+  ...live("[BR13] bridge: what fails after IPAM gives the address back, and a failing IPAM leaves no link"),
   async fn() {
     using lab = new Lab(bin);
     const netns = lab.container();
@@ -176,7 +176,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("bridge [17, 18]: disableContainerInterface goes with layer 2 only, and leaves the link down"),
+  ...live("[BR17, BR18] bridge: disableContainerInterface goes with layer 2 only, and leaves the link down"),
   async fn() {
     using lab = new Lab(bin);
     const netns = lab.container();

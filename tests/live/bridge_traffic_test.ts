@@ -12,7 +12,7 @@ const live = (name: string) => unless(works, name, "no bridge, veth, nft, ip or 
 const GATEWAY = { cniVersion: "1.1.0", name: "net4", type: "bridge", bridge: "br4", isGateway: true };
 
 Deno.test({
-  ...live("bridge [14]: with ipMasq the outside sees the host, the sibling sees the container, in both families"),
+  ...live("[BR14] bridge: with ipMasq the outside sees the host, the sibling sees the container, in both families"),
   async fn() {
     using lab = new Lab(bin);
     const outside = lab.outside();
@@ -50,7 +50,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("bridge [16]: macspoofchk drops what a container sends from another MAC address, until it takes it back"),
+  ...live("[BR16] bridge: macspoofchk drops what a container sends from another MAC address, until it takes it back"),
   async fn() {
     using lab = new Lab(bin);
     const netns = lab.container();

@@ -1,4 +1,4 @@
-/** All verbs of the bridge executable in all versions of the protocol. Numbers are those of the Go suite's scenarios. */
+/** All verbs of the bridge executable in all versions of the protocol. Numbers are those of scenarios/bridge.txt. */
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { VERSIONS } from "../../src/spec/released_versions.ts";
@@ -61,7 +61,7 @@ function matchesVersion(version: string, { cniVersion, interfaces, ips, routes, 
 for (const version of VERSIONS) {
   Deno.test({
     ...live(
-      `[B67, C26, C27, C33, E7, E8] bridge ${version} [5, 8, 15]: ADD tells what is there in its version, CHECK agrees, DEL twice leaves nothing`,
+      `[B67, C26, C27, C33, E7, E8, BR5, BR8, BR15] bridge ${version}: ADD tells what is there in its version, CHECK agrees, DEL twice leaves nothing`,
     ),
     async fn() {
       using lab = new Lab(bin);

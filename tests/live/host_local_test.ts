@@ -1,4 +1,4 @@
-/** The host-local executable. Numbers are those of the Go suite's scenarios. */
+/** The host-local executable. Numbers are those of scenarios/host-local.txt. */
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { VERSIONS } from "../../src/spec/released_versions.ts";
@@ -34,7 +34,9 @@ const addresses = ({ ips, ip4, ip6 }: JsonObject): readonly unknown[] =>
 
 for (const version of VERSIONS) {
   Deno.test({
-    ...live(`host-local ${version} [1, 3, 5]: one address per set, its leases on disk, a duplicate refused, DEL twice`),
+    ...live(
+      `[HL1, HL3, HL5] host-local ${version}: one address per set, its leases on disk, a duplicate refused, DEL twice`,
+    ),
     async fn() {
       using lab = new Lab(bin);
       const netns = lab.container();
@@ -72,7 +74,7 @@ for (const version of VERSIONS) {
 }
 
 Deno.test({
-  ...live("host-local [2]: networks have their own leases, and DEL of one leaves the other's"),
+  ...live("[HL2] host-local: networks have their own leases, and DEL of one leaves the other's"),
   async fn() {
     using lab = new Lab(bin);
     const netns = lab.container();
@@ -90,7 +92,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("host-local [4]: DEL removes a lease of the old format, and those nobody logged, and nobody else's"),
+  ...live("[HL4] host-local: DEL removes a lease of the old format, and those nobody logged, and nobody else's"),
   async fn() {
     using lab = new Lab(bin);
     const netns = lab.container();
@@ -107,7 +109,7 @@ Deno.test({
 
 Deno.test({
   ...live(
-    "host-local [8, 9, 10, 11]: wanted addresses come from their sets; what no set has is refused, leaving nothing",
+    "[HL8, HL9, HL10, HL11] host-local: wanted addresses come from their sets; what no set has is refused, leaving nothing",
   ),
   async fn() {
     using lab = new Lab(bin);

@@ -1,4 +1,4 @@
-/** The loopback executable. Numbers are the sections of its scenarios. */
+/** The loopback executable. Numbers are those of scenarios/loopback.txt. */
 import assert from "node:assert/strict";
 import { VERSIONS } from "../../src/spec/released_versions.ts";
 import { builtBin } from "../support/built.ts";
@@ -11,7 +11,7 @@ const live = (name: string) => unless(can.netns && can.ip, name, "no namespaces 
 
 for (const version of VERSIONS) {
   Deno.test({
-    ...live(`[loopback 3] loopback ${version}: ADD prints an object and lo is up; DEL prints nothing and it is down`),
+    ...live(`[LO1, LO2] loopback ${version}: ADD prints an object and lo is up; DEL prints nothing and it is down`),
     async fn() {
       using lab = new Lab(bin);
       using netns = newNetns();

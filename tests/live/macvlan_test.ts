@@ -1,4 +1,4 @@
-/** The macvlan executable on a real kernel. Numbers are the sections of its scenarios. */
+/** The macvlan executable on a real kernel. Numbers are those of scenarios/macvlan.txt. */
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
@@ -23,7 +23,7 @@ const linkOf = (ns: { must: (command: string) => string }, name = "eth0") =>
 
 Deno.test({
   ...live(
-    "[macvlan 5.5] both families: ADD and CHECK, a drift is found, DEL leaves nothing, whatever the host calls its links",
+    "[MV1, MV2, MV5] both families: ADD and CHECK, a drift is found, DEL leaves nothing, whatever the host calls its links",
   ),
   async fn() {
     using lab = new Lab(bin);
@@ -47,7 +47,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("[macvlan 5.5] with linkInContainer, and without a master: the links of the default routes are found"),
+  ...live("[MV6] with linkInContainer, and without a master: the links of the default routes are found"),
   async fn() {
     using lab = new Lab(bin);
     const outside = lab.outside();
@@ -69,7 +69,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("[macvlan 5.4] a failing IPAM, and a name that is taken, leave nothing"),
+  ...live("a failing IPAM, and a name that is taken, leave nothing"),
   async fn() {
     using lab = new Lab(bin);
     lab.outside();
@@ -87,7 +87,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("[macvlan 5.3] DEL after the namespace, and after the master, gives the address back"),
+  ...live("DEL after the namespace, and after the master, gives the address back"),
   async fn() {
     using lab = new Lab(bin);
     lab.outside();
@@ -116,7 +116,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("[macvlan 5.4] an address that somebody on the network has is refused, and nothing is left"),
+  ...live("an address that somebody on the network has is refused, and nothing is left"),
   async fn() {
     using lab = new Lab(bin);
     lab.outside();

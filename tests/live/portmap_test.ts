@@ -1,4 +1,4 @@
-/** The portmap executable behind a bridge, with real connections. Numbers are those of the Go suite's scenarios. */
+/** The portmap executable behind a bridge, with real connections. Numbers are those of scenarios/portmap.txt. */
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { VERSIONS } from "../../src/spec/released_versions.ts";
@@ -60,7 +60,9 @@ class Ports extends Lab {
 
 for (const version of VERSIONS) {
   Deno.test({
-    ...live(`portmap ${version}: the result passes through, CHECK agrees, a flushed port is found, DEL twice`),
+    ...live(
+      `[PM22, PM23] portmap ${version}: the result passes through, CHECK agrees, a flushed port is found, DEL twice`,
+    ),
     async fn() {
       using lab = new Ports(version);
       const { netns, result } = await lab.bridged("c1");
@@ -83,7 +85,7 @@ for (const version of VERSIONS) {
 
 Deno.test({
   ...live(
-    "portmap: TCP reaches the container from outside, from the host's addresses, 127.0.0.1, itself and a sibling",
+    "[PM26] portmap: TCP reaches the container from outside, from the host's addresses, 127.0.0.1, itself and a sibling",
   ),
   async fn() {
     using lab = new Ports();
@@ -157,7 +159,7 @@ const SERVICE = ["192.0.2.1", 5353] as const;
 
 Deno.test({
   ...live(
-    "portmap [UDP]: the same client reaches the next container after the first is deleted, in spite of conntrack",
+    "[PM27] portmap with UDP: the same client reaches the next container after the first is deleted, in spite of conntrack",
   ),
   async fn() {
     using lab = new Ports();

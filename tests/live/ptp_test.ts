@@ -1,4 +1,4 @@
-/** The ptp executable. Numbers are the sections of its scenarios. */
+/** The ptp executable. Numbers are those of scenarios/ptp.txt. */
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { VERSIONS } from "../../src/spec/released_versions.ts";
@@ -24,7 +24,7 @@ const interfacesOf = ({ interfaces }: JsonObject): readonly JsonObject[] =>
 for (const version of VERSIONS) {
   Deno.test({
     ...live(
-      `[ptp 4.5.1] ptp ${version}: masquerade, MTU and DNS; the gateway answers; CHECK; DEL twice leaves nothing`,
+      `[PT1] ptp ${version}: masquerade, MTU and DNS; the gateway answers; CHECK; DEL twice leaves nothing`,
     ),
     async fn() {
       using lab = new Lab(bin);
@@ -65,7 +65,7 @@ for (const version of VERSIONS) {
 }
 
 Deno.test({
-  ...live("[ptp 4.5.4] ptp of both families with routes: two addresses, both gateways answer, the host reaches both"),
+  ...live("[PT4] ptp of both families with routes: two addresses, both gateways answer, the host reaches both"),
   async fn() {
     using lab = new Lab(bin);
     const netns = lab.container();
@@ -87,7 +87,7 @@ Deno.test({
 
 Deno.test({
   ...live(
-    "[ptp 4.4] a single address with a gateway outside of it reaches the world, and DEL without the container is complete",
+    "a single address with a gateway outside of it reaches the world, and DEL without the container is complete",
   ),
   async fn() {
     using lab = new Lab(bin);
@@ -110,7 +110,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("[ptp 4.4] several addresses: each is the source of what goes to its own gateway"),
+  ...live("several addresses: each is the source of what goes to its own gateway"),
   async fn() {
     using lab = new Lab(bin);
     const netns = lab.container();
@@ -131,7 +131,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("[ptp 4.5] a failed ADD leaves nothing: a taken interface name, and an address without a gateway"),
+  ...live("a failed ADD leaves nothing: a taken interface name, and an address without a gateway"),
   async fn() {
     using lab = new Lab(bin);
     const netns = lab.container();
@@ -149,7 +149,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...live("[ptp 4.4] GC removes the attachments that are not valid, with their masquerade and leases"),
+  ...live("GC removes the attachments that are not valid, with their masquerade and leases"),
   async fn() {
     using lab = new Lab(bin);
     const config = { cniVersion: "1.1.0", name: "mynet", type: "ptp", ipMasq: true, ipam: ipamIn(lab, "10.1.2.0/24") };

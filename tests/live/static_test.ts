@@ -1,4 +1,4 @@
-/** The static executable, alone and behind a bridge. Numbers are the sections of its scenarios. */
+/** The static executable, alone and behind a bridge. Numbers are those of scenarios/static.txt. */
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { VERSIONS } from "../../src/spec/released_versions.ts";
@@ -20,7 +20,7 @@ const configIn = (cniVersion: string, ipam: JsonObject, more: JsonObject = {}): 
 
 for (const version of VERSIONS) {
   Deno.test({
-    ...live(`[static 13.3] static ${version}: what the configuration says is the result, in the form of its version`),
+    ...live(`[ST1] static ${version}: what the configuration says is the result, in the form of its version`),
     async fn() {
       using lab = new Lab(bin);
       const netns = lab.container();

@@ -1,4 +1,4 @@
-/** The tuning executable, on the link of a veth pair. Numbers are those of the Go suite's scenarios. */
+/** The tuning executable, on the link of a veth pair. Numbers are those of scenarios/tuning.txt. */
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { VERSIONS } from "../../src/spec/released_versions.ts";
@@ -56,7 +56,7 @@ const SOMAXCONN = "cat /proc/sys/net/core/somaxconn";
 
 for (const version of VERSIONS) {
   Deno.test({
-    ...live(`tuning ${version} [1, 12]: everything at once is there, CHECK agrees, DEL twice puts everything back`),
+    ...live(`[TU1, TU12] tuning ${version}: everything at once is there, CHECK agrees, DEL twice puts everything back`),
     async fn() {
       using lab = new Lab(bin);
       const netns = containerIn(lab);
@@ -101,7 +101,9 @@ for (const version of VERSIONS) {
 }
 
 Deno.test({
-  ...live("tuning [2-11, 13, 14]: each setting works alone, from the configuration, args, runtimeConfig and CNI_ARGS"),
+  ...live(
+    "[TU2, TU3, TU4, TU5, TU6, TU7, TU8, TU9, TU10, TU11, TU13, TU14] tuning: each setting works alone, from the configuration, args, runtimeConfig and CNI_ARGS",
+  ),
   async fn() {
     using lab = new Lab(bin);
     const netns = containerIn(lab);

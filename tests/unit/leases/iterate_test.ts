@@ -36,9 +36,12 @@ Deno.test.each([
   ["192.168.1.1", ".2 .3 .4 .5 .6"],
   ["10.0.0.1", ".2 .3 .4 .5 .6"],
   ["2001:db8::1", ".2 .3 .4 .5 .6"],
-])("a /29 after %s gives %s", (last, expected) => assert.equal(order([SLASH_29], last), expected));
+])(
+  "[HL12, HL15, HL17, HL18] a /29 after %s gives %s",
+  (last, expected) => assert.equal(order([SLASH_29], last), expected),
+);
 
-Deno.test("after the last address of one range comes the first of the next, and gateways are skipped in their own", () => {
+Deno.test("[HL20, HL29, HL30] after the last address of one range comes the first of the next, and gateways are skipped in their own", () => {
   assert.equal(order([LOW, HIGH], null), ".1 .2 .3 .5 .6 .7");
   assert.equal(order([LOW, HIGH], "192.168.1.3"), ".5 .6 .7 .1 .2 .3");
   assert.equal(order([LOW, HIGH], "192.168.1.6"), ".7 .1 .2 .3 .5 .6");
@@ -67,7 +70,7 @@ Deno.test("a set whose only address is its gateway, and an empty set, give nothi
   assert.equal(order([], null), "");
 });
 
-Deno.test("an IPv6 /64 is not enumerated", () => {
+Deno.test("[HL13] an IPv6 /64 is not enumerated", () => {
   assert.deepEqual(first([SIX], null, 2), ["2001:db8::2", "2001:db8::3"]);
   assert.deepEqual(first([SIX], "2001:db8::ffff:ffff:ffff:fffe", 3), [
     "2001:db8::ffff:ffff:ffff:ffff",

@@ -47,7 +47,7 @@ const told = async (pools: PoolsUnderTest, ...steps: readonly Effect.Effect<unkn
 const lease = (ip: string): Lease => ({ address: `192.168.1.${ip}/29`, gateway: "192.168.1.1" });
 
 for (const [kind, make] of leasePools) {
-  Deno.test(`${kind}: a reservation is a lease file and a pointer, as host-local writes them`, async () => {
+  Deno.test(`[HL7, HL13] ${kind}: a reservation is a lease file and a pointer, as host-local writes them`, async () => {
     using pools = make();
     assert.deepEqual(await told(pools, reserve(pools, owner(" c1 "))), [lease("2")]);
     assert.deepEqual(pools.files(), { "192.168.1.2": "c1\r\neth0", "last_reserved_ip.0": "192.168.1.2" });
@@ -60,7 +60,7 @@ for (const [kind, make] of leasePools) {
     assert.deepEqual(pools.files(), { "fd00::2": "c1\r\neth0", "last_reserved_ip.1": "fd00::2" });
   });
 
-  Deno.test(`${kind}: a released address comes round last`, async () => {
+  Deno.test(`[HL24] ${kind}: a released address comes round last`, async () => {
     using pools = make();
     const answers = await told(
       pools,
@@ -71,7 +71,7 @@ for (const [kind, make] of leasePools) {
     assert.deepEqual(answers.slice(2), ["3", "4", "5", "6", "2"].map(lease));
   });
 
-  Deno.test(`${kind}: a full set is exhausted until something is released`, async () => {
+  Deno.test(`[HL19, HL23] ${kind}: a full set is exhausted until something is released`, async () => {
     using pools = make();
     const all = ["a", "b", "c", "d", "e"].map((id) => reserve(pools, owner(id)));
     const answers = await told(
@@ -113,7 +113,7 @@ for (const [kind, make] of leasePools) {
     ]);
   });
 
-  Deno.test(`${kind}: a wanted address is given, moves the pointer, and is refused for four reasons`, async () => {
+  Deno.test(`[HL25, HL26, HL27] ${kind}: a wanted address is given, moves the pointer, and is refused for four reasons`, async () => {
     using pools = make();
     const want = (ip: string, id = "b") => reserve(pools, owner(id), { want: ip });
     const answers = await told(

@@ -16,7 +16,7 @@ import {
   result,
 } from "../../support/bridge_machine.ts";
 
-Deno.test("[bridge 2.8] CHECK accepts a /32, and routes in other tables", async () => {
+Deno.test("CHECK accepts a /32, and routes in other tables", async () => {
   const { run } = machineOf();
   const routes = [{ dst: "10.9.0.0/16", table: 5000, scope: 253 }];
   const conf = echoing({ ips: [{ address: "10.1.0.2/32" }], routes });
@@ -24,7 +24,7 @@ Deno.test("[bridge 2.8] CHECK accepts a /32, and routes in other tables", async 
   done(await run("CHECK", { ...conf, prevResult: added as unknown as JsonObject }));
 });
 
-Deno.test("[C42] [bridge 2.4] CHECK finds a lost address, route, port and MAC, and what prevResult lacks", async () => {
+Deno.test("[C42] CHECK finds a lost address, route, port and MAC, and what prevResult lacks", async () => {
   const drifts: [KernelOp, RegExp][] = [
     [{ op: "address.remove", on: "container", link: "eth0", address: "10.1.0.2/24" }, /10\.1\.0\.2\/24/],
     [
@@ -47,7 +47,7 @@ Deno.test("[C42] [bridge 2.4] CHECK finds a lost address, route, port and MAC, a
   assert.match(failure(await run("CHECK", IPV4)).msg, /no "prevResult"/);
 });
 
-Deno.test("[bridge 2.4] CHECK of an attachment that Go's bridge made compares with prevResult alone", async () => {
+Deno.test("CHECK of an attachment that Go's bridge made compares with prevResult alone", async () => {
   const { kernel, run } = byGo();
   const prevResult = {
     cniVersion: "1.0.0",
@@ -71,7 +71,7 @@ Deno.test("[bridge 2.4] CHECK of an attachment that Go's bridge made compares wi
   assert.match(failure(await run("CHECK", conf)).msg, /expected a port of bridge "br1"/);
 });
 
-Deno.test("[bridge 2.8] CHECK does not mind that something else made the bridge promiscuous", async () => {
+Deno.test("CHECK does not mind that something else made the bridge promiscuous", async () => {
   const { kernel, run } = machineOf();
   const prevResult = result(await run("ADD", IPV4)) as unknown as JsonObject;
   kernel.drift(null, { op: "link.set", on: "host", name: "br1", set: { promisc: true } });
@@ -93,7 +93,7 @@ Deno.test("DEL leaves a link alone that is of another bridge, or of another atta
   }
 });
 
-Deno.test("[C33] [bridge 2.9.8] DEL for something never added succeeds and changes nothing", async () => {
+Deno.test("[C33, BR8] DEL for something never added succeeds and changes nothing", async () => {
   const { machine, run, ops } = machineOf();
   const before = machine.dump();
   done(await run("DEL", IPV4));

@@ -33,7 +33,7 @@ Deno.test("a gateway IPAM did not name is the network's first address; one it na
   assert.deepEqual(ips.map(({ gateway }) => gateway), ["10.1.0.1", "fd00::ff"]);
 });
 
-Deno.test("[bridge 2.9.5] isDefaultGateway adds one default route per family, through the first gateway", () => {
+Deno.test("[BR5] isDefaultGateway adds one default route per family, through the first gateway", () => {
   const { routes } = addressing(DEFAULT_GATEWAY, result(["10.1.0.2/16", "10.2.0.2/16", "fd00::2/64"]));
   assert.deepEqual(routes, [{ dst: "0.0.0.0/0", gw: "10.1.0.1" }, { dst: "::/0", gw: "fd00::1" }]);
 });
@@ -69,7 +69,7 @@ const present = (...addresses: string[]): Address[] =>
     dadFailed: false,
   }));
 
-Deno.test("[bridge 2.9.9] any other IPv4 address is in the way, an IPv6 one only if the networks overlap", () => {
+Deno.test("[BR9] any other IPv4 address is in the way, an IPv6 one only if the networks overlap", () => {
   assert.deepEqual(obstacles(present("10.9.0.1/16"), ["10.1.0.1/16"], "10.1.0.1/16"), ["10.9.0.1/16"]);
   assert.deepEqual(obstacles(present("fd00::9/64"), ["fd00::1/64"], "fd00::1/64"), ["fd00::9/64"]);
   assert.deepEqual(obstacles(present("fd00::9/48"), ["fd00::1/64"], "fd00::1/64"), ["fd00::9/48"]);
@@ -88,7 +88,7 @@ Deno.test("trunk ids are sorted and distinct, and ranges join neighbours", () =>
   assert.deepEqual(asRanges([2, 5, 6, 7]), [{ vid: 2 }, { vid: 5, to: 7 }]);
 });
 
-Deno.test("[bridge 2.9.6] a trunk alone keeps VLAN 1 native; the default VLAN goes when it is not wanted", () => {
+Deno.test("[BR6] a trunk alone keeps VLAN 1 native; the default VLAN goes when it is not wanted", () => {
   const byDefault = [{ vid: 1, pvid: true, untagged: true }];
   assert.deepEqual(surplusVlans(byDefault, portVlans(0, [{ id: 101 }])), []);
   assert.deepEqual(surplusVlans(byDefault, portVlans(100, [])), [{ vid: 1 }]);
@@ -101,7 +101,7 @@ const IPS = [
   { address: "10.2.0.2/16", gateway: "10.2.0.1" },
 ];
 
-Deno.test("[E9] [ipam 8.2] a route without a next hop takes the first gateway of its family, also in another table", () => {
+Deno.test("[E9] a route without a next hop takes the first gateway of its family, also in another table", () => {
   const [first, second] = routeOps("eth0", IPS, [{ dst: "0.0.0.0/0" }, { dst: "fd09::/64", table: 5000, scope: 200 }]);
   assert.deepEqual(first, { op: "route.add", on: "container", link: "eth0", dst: "0.0.0.0/0", gw: "10.1.0.1" });
   assert.deepEqual(second, {
@@ -146,7 +146,7 @@ Deno.test("host veth names are 15 bytes, stable, and differ between any two atta
   assert.equal(new Set([name, ...others, await Effect.runPromise(portNameOf("cni0.100"))]).size, 5);
 });
 
-Deno.test("[host-local 3.9] resolv.conf: comments are skipped, lists add up, the last domain wins", () => {
+Deno.test("[HL53] resolv.conf: comments are skipped, lists add up, the last domain wins", () => {
   assert.deepEqual(parseResolvConf("nameserver 192.0.2.1\n"), { nameservers: ["192.0.2.1"] });
   assert.deepEqual(
     parseResolvConf(

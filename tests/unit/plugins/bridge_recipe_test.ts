@@ -22,7 +22,7 @@ import {
   result,
 } from "../../support/bridge_machine.ts";
 
-Deno.test("[B3, C26, D1, E7, E8] [bridge 2.2] the result: bridge, host end, container end; addresses of the third", async () => {
+Deno.test("[B3, C26, D1, E7, E8] the result: bridge, host end, container end; addresses of the third", async () => {
   const { machine, run } = machineOf();
   const { interfaces, ips, routes } = result(await run("ADD", IPV4));
   assert.deepEqual(interfaces?.map(({ name, sandbox }) => [name, sandbox]), [
@@ -36,7 +36,7 @@ Deno.test("[B3, C26, D1, E7, E8] [bridge 2.2] the result: bridge, host end, cont
   assert.deepEqual(routes, [{ dst: "0.0.0.0/0", gw: "10.1.0.1" }]);
 });
 
-Deno.test("[bridge 2.9.15] ADD, CHECK, DEL for IPv4, IPv6 and both leave the bridge with its gateway, and no more", async () => {
+Deno.test("[BR15] ADD, CHECK, DEL for IPv4, IPv6 and both leave the bridge with its gateway, and no more", async () => {
   for (const ipam of [ranges("10.1.0.0/24"), ranges("fd01::/64"), DUAL.ipam]) {
     const { machine, run } = machineOf();
     const before = containerOf(machine);
@@ -83,7 +83,7 @@ Deno.test("a new bridge takes no router advertisements and detects no duplicates
   assert.deepEqual(noDad, ["10.1.0.2/24 false", "fd01::2/64 true", "10.1.0.1/24 false", "fd01::1/64 true"]);
 });
 
-Deno.test("[bridge 2.9.11] a gateway bridge keeps the MAC it had, new or not, also after its first container is gone", async () => {
+Deno.test("[BR11] a gateway bridge keeps the MAC it had, new or not, also after its first container is gone", async () => {
   const made = machineOf();
   made.kernel.drift(null, { op: "link.create", on: "host", name: "br1", link: { kind: "bridge" }, up: true });
   const { mac } = hostOf(made.machine).links.br1 ?? assert.fail("no bridge");
@@ -97,7 +97,7 @@ Deno.test("[bridge 2.9.11] a gateway bridge keeps the MAC it had, new or not, al
   assert.equal(hostOf(fresh.machine).links.br1?.mac, reported);
 });
 
-Deno.test("[bridge 2.8] layer 2: the link is up without addresses, and CHECK asks no IPAM", async () => {
+Deno.test("[BR6] layer 2: the link is up without addresses, and CHECK asks no IPAM", async () => {
   const { machine, run } = machineOf();
   const conf = { ...NET, isGateway: true };
   const added = result(await run("ADD", conf));
@@ -109,13 +109,13 @@ Deno.test("[bridge 2.8] layer 2: the link is up without addresses, and CHECK ask
   assert.deepEqual(Object.keys(containerOf(machine).links), ["lo"]);
 });
 
-Deno.test("[bridge 2.9.18] disableContainerInterface leaves the container end down, and ADD does not wait for the port", async () => {
+Deno.test("[BR18] disableContainerInterface leaves the container end down, and ADD does not wait for the port", async () => {
   const { machine, run } = machineOf();
   done(await run("ADD", { ...NET, disableContainerInterface: true }));
   assert.equal(containerOf(machine).links.eth0?.up, false);
 });
 
-Deno.test("[bridge 2.9.10, 2.9.19] promiscuous bridge; hairpin and isolated port in one op, none when neither is asked", async () => {
+Deno.test("[BR10, BR19] promiscuous bridge; hairpin and isolated port in one op, none when neither is asked", async () => {
   const { machine, run, ops } = machineOf();
   done(await run("ADD", { ...NET, promiscMode: true, portIsolation: true }));
   assert.equal(hostOf(machine).links.br1?.promisc, true);
@@ -125,7 +125,7 @@ Deno.test("[bridge 2.9.10, 2.9.19] promiscuous bridge; hairpin and isolated port
   assert.ok(ops.some(({ op }) => op === "port.set") && !plain.ops.some(({ op }) => op === "port.set"));
 });
 
-Deno.test("[bridge 2.9.3] mtu reaches a new bridge and both ends", async () => {
+Deno.test("[BR3] mtu reaches a new bridge and both ends", async () => {
   const { run, ops } = machineOf();
   done(await run("ADD", { ...NET, mtu: 1400 }));
   const created = ops.flatMap((op) => op.op === "link.create" ? [op] : []);
@@ -133,14 +133,14 @@ Deno.test("[bridge 2.9.3] mtu reaches a new bridge and both ends", async () => {
   assert.deepEqual(mtus, [[1400, null], [1400, 1400]]);
 });
 
-Deno.test("[bridge 2.9.12] the wanted MAC is the container end's, and the spoof check's", async () => {
+Deno.test("[BR12] the wanted MAC is the container end's, and the spoof check's", async () => {
   const { machine, run } = machineOf();
   done(await run("ADD", { ...NET, macspoofchk: true, runtimeConfig: { mac: "02:00:00:00:00:0A" } }));
   assert.equal(containerOf(machine).links.eth0?.mac, "02:00:00:00:00:0a");
   assert.match(JSON.stringify(machine.kernel.dump()), /"elements":\[.*02:00:00:00:00:0a/);
 });
 
-Deno.test("[bridge 2.2] a name that belongs to another kind of link is refused, naming the kind", async () => {
+Deno.test("a name that belongs to another kind of link is refused, naming the kind", async () => {
   const { machine, kernel, run } = machineOf();
   const peer = { on: "host", name: "v1" } as const;
   kernel.drift(null, { op: "link.create", on: "host", name: "br1", link: { kind: "veth", peer } });
@@ -160,7 +160,7 @@ Deno.test("a bridge that another ADD makes at the same moment is used", async ()
   assert.ok(addressesOf(hostOf(machine), "br1")?.includes("10.1.0.1/24"));
 });
 
-Deno.test("[D7, J132] [bridge 2.9.9, 2.9.13] another gateway address is refused and gives the lease back; force replaces it", async () => {
+Deno.test("[D7, J132, BR9, BR13] another gateway address is refused and gives the lease back; force replaces it", async () => {
   const { machine, kernel, run } = machineOf();
   done(await run("ADD", IPV4));
   done(await run("DEL", IPV4));
@@ -182,7 +182,7 @@ Deno.test("two IPv4 range sets give the bridge two gateways", async () => {
   assert.ok(["10.1.0.1/24", "10.2.0.1/24"].every((address) => addresses?.includes(address)), String(addresses));
 });
 
-Deno.test("[D12, E9] [bridge 2.8] a default route of IPAM without a next hop takes the gateway, and is the only one", async () => {
+Deno.test("[D12, E9] a default route of IPAM without a next hop takes the gateway, and is the only one", async () => {
   const { machine, run } = machineOf();
   const conf = echoing({ ips: [{ address: "10.1.0.2/24" }], routes: [{ dst: "0.0.0.0/0" }] }, {
     isDefaultGateway: true,
@@ -200,7 +200,7 @@ Deno.test("IPAM without an address is a failure that leaves no link", async () =
   assert.deepEqual(Object.keys(containerOf(machine).links), ["lo"]);
 });
 
-Deno.test("[A36, E10] [bridge 2.2] dns of the configuration replaces IPAM's as a whole", async () => {
+Deno.test("[A36, E10] dns of the configuration replaces IPAM's as a whole", async () => {
   const answer = { ips: [{ address: "10.1.0.2/24" }], dns: { nameservers: ["10.1.0.9"], domain: "a.example" } };
   const ofIpam = result(await machineOf().run("ADD", echoing(answer)));
   assert.deepEqual(ofIpam.dns, answer.dns);

@@ -14,7 +14,7 @@ import {
 
 const VLAN = { ...IPV4, vlan: 100 };
 
-Deno.test("[bridge 2.9.7] vlan: a fourth interface is the gateway, both ports are in the VLAN and in no other", async () => {
+Deno.test("[BR7] vlan: a fourth interface is the gateway, both ports are in the VLAN and in no other", async () => {
   const { machine, run } = machineOf();
   const { interfaces } = result(await run("ADD", VLAN));
   const { links } = hostOf(machine);
@@ -28,7 +28,7 @@ Deno.test("[bridge 2.9.7] vlan: a fourth interface is the gateway, both ports ar
   for (const { vlans } of ports) assert.deepEqual(vlans, [{ vid: 100, pvid: true, untagged: true }]);
 });
 
-Deno.test("[bridge 2.9.7] the gateway of a VLAN outlives its first container and serves the second", async () => {
+Deno.test("[BR7] the gateway of a VLAN outlives its first container and serves the second", async () => {
   const { machine, kernel, run } = machineOf();
   kernel.addNetns("/ns/c2");
   const second = { key: { ...key, containerId: "c2" }, netns: "/ns/c2" };
@@ -61,7 +61,7 @@ Deno.test("a VLAN gateway left half made is completed: in its VLAN, up, addresse
   }
 });
 
-Deno.test("[bridge 2.9.6] trunk with preserveDefaultVlan keeps VLAN 1 native and takes nothing away", async () => {
+Deno.test("[BR6] trunk with preserveDefaultVlan keeps VLAN 1 native and takes nothing away", async () => {
   const { machine, run, ops } = machineOf();
   done(await run("ADD", { ...NET, vlan: 100, preserveDefaultVlan: true }));
   assert.ok(!ops.some(({ op }) => op === "vlan.delete"));

@@ -23,7 +23,7 @@ const refused = (conf: JsonObject, args?: string, version?: string): Refused =>
   Effect.runSync(Effect.flip(attempt(conf, args, version)));
 const onlyRange = (conf: JsonObject) => reserve(conf)[0]?.ranges[0];
 
-Deno.test("[host-local 3.9] default range of an IPv4 /24, an IPv4 /25 and an IPv6 /64", () => {
+Deno.test("[HL31] default range of an IPv4 /24, an IPv4 /25 and an IPv6 /64", () => {
   assert.deepEqual(onlyRange(oneRange({ subnet: "192.0.2.0/24" })), {
     subnet: "192.0.2.0/24",
     rangeStart: "192.0.2.1",
@@ -44,12 +44,12 @@ Deno.test("[host-local 3.9] default range of an IPv4 /24, an IPv4 /25 and an IPv
   });
 });
 
-Deno.test("[host-local 3.9] explicit start, end and gateway are kept, also network and broadcast", () => {
+Deno.test("[HL35] explicit start, end and gateway are kept, also network and broadcast", () => {
   const range = { subnet: "192.0.2.0/24", rangeStart: "192.0.2.0", rangeEnd: "192.0.2.255", gateway: "192.0.2.99" };
   assert.deepEqual(onlyRange(oneRange(range)), range);
 });
 
-Deno.test("[host-local 3.9] host bits are refused, and the message names the set and the right network", () => {
+Deno.test("[HL32] host bits are refused, and the message names the set and the right network", () => {
   const cases = [
     ["192.0.2.12/24", "192.0.2.0/24"],
     ["2001:db8:1::24:19/64", "2001:db8:1::/64"],
@@ -66,7 +66,7 @@ Deno.test("[host-local 3.9] host bits are refused, and the message names the set
   }
 });
 
-Deno.test("[host-local 3.9] subnets with no room for a container are refused", () => {
+Deno.test("[HL33] subnets with no room for a container are refused", () => {
   for (const subnet of ["192.0.2.0/31", "192.0.2.0/32", "2001:db8::/127"]) {
     assert.match(refused(oneRange({ subnet })).msg, /too small/);
   }
@@ -74,7 +74,7 @@ Deno.test("[host-local 3.9] subnets with no room for a container are refused", (
   reserve(oneRange({ subnet: "2001:db8::/126" }));
 });
 
-Deno.test("[host-local 3.9] start outside, end outside, start after end", () => {
+Deno.test("[HL34] start outside, end outside, start after end", () => {
   const subnet = "192.0.2.0/24";
   assert.match(refused(oneRange({ subnet, rangeStart: "192.0.3.0" })).msg, /rangeStart" 192\.0\.3\.0 is not in/);
   assert.match(refused(oneRange({ subnet, rangeEnd: "192.0.4.0" })).msg, /rangeEnd" 192\.0\.4\.0 is not in/);
@@ -92,7 +92,7 @@ Deno.test("a gateway outside of its subnet is refused, naming both", () => {
   }
 });
 
-Deno.test("[host-local 3.9] overlapping ranges within a set are refused with both spans", () => {
+Deno.test("[HL37, HL39, HL47] overlapping ranges within a set are refused with both spans", () => {
   const overlapping = [
     [{ subnet: "192.0.2.0/24" }, { subnet: "192.0.2.0/24" }],
     [{ subnet: "192.0.0.0/20" }, { subnet: "192.0.2.0/24" }],
@@ -102,7 +102,7 @@ Deno.test("[host-local 3.9] overlapping ranges within a set are refused with bot
   assert.match(refused(ipam({ ranges: [overlapping[0] ?? []] })).msg, /192\.0\.2\.1-192\.0\.2\.254 and 192\.0\.2\.1/);
 });
 
-Deno.test("[host-local 3.9] one subnet split by start and end, and disjoint subnets, do not overlap", () => {
+Deno.test("[HL37] one subnet split by start and end, and disjoint subnets, do not overlap", () => {
   const set = [
     { subnet: "192.0.2.0/24", rangeEnd: "192.0.2.50" },
     { subnet: "192.0.2.0/24", rangeStart: "192.0.2.51" },
@@ -111,18 +111,18 @@ Deno.test("[host-local 3.9] one subnet split by start and end, and disjoint subn
   assert.equal(reserve(ipam({ ranges: [set] }))[0]?.ranges.length, 3);
 });
 
-Deno.test("[host-local 3.9] overlap between sets is refused both ways, naming both", () => {
+Deno.test("[HL40, HL46] overlap between sets is refused both ways, naming both", () => {
   const [wide, narrow] = [[{ subnet: "10.1.0.0/16" }], [{ subnet: "10.1.2.0/24" }]];
   for (const ranges of [[wide, narrow], [narrow, wide]]) {
     assert.match(refused(ipam({ ranges })).msg, /range sets 0 \("ipam\.ranges\[0\]"\) and 1 \("ipam\.ranges\[1\]"\)/);
   }
 });
 
-Deno.test("[host-local 3.9] both families in one set are refused", () => {
+Deno.test("[HL48] both families in one set are refused", () => {
   assert.match(refused(ipam({ ranges: [[{ subnet: "10.1.0.0/16" }, { subnet: "fd00::/64" }]] })).msg, /IPv4 and IPv6/);
 });
 
-Deno.test("[host-local 3.9] before 0.3.0: two sets of one family are refused, one of each is fine", () => {
+Deno.test("[HL49, HL50] before 0.3.0: two sets of one family are refused, one of each is fine", () => {
   const two = ipam({ ranges: [[{ subnet: "10.1.0.0/16" }], [{ subnet: "10.2.0.0/16" }]] });
   for (const version of ["0.1.0", "0.2.0"]) assert.match(refused(two, "", version).msg, /2 IPv4 addresses/);
   assert.equal(reserve(two, "", "0.3.0").length, 2);
@@ -132,7 +132,7 @@ Deno.test("[host-local 3.9] before 0.3.0: two sets of one family are refused, on
   );
 });
 
-Deno.test("[F1, F4] [host-local 3.9] the old form, and sets in the order runtime, old form, ranges", () => {
+Deno.test("[F1, F4, HL41, HL42, HL43] the old form, and sets in the order runtime, old form, ranges", () => {
   const conf = {
     ...ipam({
       subnet: "10.1.2.0/24",
@@ -153,7 +153,7 @@ Deno.test("[F1, F4] [host-local 3.9] the old form, and sets in the order runtime
   });
 });
 
-Deno.test("[host-local 3.1] no range at all, an empty set and no ipam are refused", () => {
+Deno.test("no range at all, an empty set and no ipam are refused", () => {
   assert.match(refused(ipam({})).msg, /"ipam" has no range/);
   assert.match(refused(ipam({ rangeStart: "10.0.0.1" })).msg, /"ipam" has no range/, "without subnet it is ignored");
   assert.match(refused(ipam({ ranges: [[]] })).msg, /range set 0: "ipam\.ranges\[0\]" has no range/);
@@ -161,7 +161,7 @@ Deno.test("[host-local 3.1] no range at all, an empty set and no ipam are refuse
   assert.match(refused(ipam({ ranges: [[{ rangeStart: "10.0.0.1" }]] })).msg, /"ipam\.ranges\[0\]\[0\]\.subnet"/);
 });
 
-Deno.test("[host-local 3.1] the pool is <dataDir>/<network>; a relative dataDir is refused", () => {
+Deno.test("the pool is <dataDir>/<network>; a relative dataDir is refused", () => {
   const subnet = "10.1.0.0/16";
   assert.equal(reserve(ipam({ subnet }))[0]?.pool, "/var/lib/cni/networks/mynet");
   assert.equal(reserve(ipam({ subnet, dataDir: "" }))[0]?.pool, "/var/lib/cni/networks/mynet");
@@ -174,14 +174,14 @@ const TWO_SETS = ipam({
 });
 const wants = (conf: JsonObject, args?: string) => reserve(conf, args).map(({ want }) => want);
 
-Deno.test("[F17] [host-local 3.9] CNI_ARGS IP with and without prefix; an empty one is none", () => {
+Deno.test("[F17, HL44] CNI_ARGS IP with and without prefix; an empty one is none", () => {
   assert.deepEqual(wants(TWO_SETS, "IP=10.1.0.9"), ["10.1.0.9", undefined]);
   assert.deepEqual(wants(TWO_SETS, "IP=10.1.0.9/16"), ["10.1.0.9", undefined]);
   assert.deepEqual(wants(TWO_SETS, "IP="), [undefined, undefined]);
   assert.match(refused(TWO_SETS, "IP=10.1.0").msg, /CNI_ARGS "IP": "10\.1\.0"/);
 });
 
-Deno.test("[F1, F7, F14, F15] [host-local 3.9.8-10] wanted addresses of args and runtimeConfig go to the sets that have them", () => {
+Deno.test("[F1, F7, F14, F15, HL8, HL9, HL10, HL45, HL51] wanted addresses of args and runtimeConfig go to the sets that have them", () => {
   assert.deepEqual(wants({ ...TWO_SETS, args: { cni: { ips: ["FD00::9/64"] } } }, "IP=10.2.0.9"), [
     "10.2.0.9",
     "fd00::9",
@@ -189,21 +189,21 @@ Deno.test("[F1, F7, F14, F15] [host-local 3.9.8-10] wanted addresses of args and
   assert.deepEqual(wants({ ...TWO_SETS, runtimeConfig: { ips: ["10.2.0.8/16", "fd00::8"] } }), ["10.2.0.8", "fd00::8"]);
 });
 
-Deno.test("[host-local 3.2] the same address wanted twice counts once", () => {
+Deno.test("the same address wanted twice counts once", () => {
   assert.deepEqual(wants({ ...TWO_SETS, args: { cni: { ips: ["10.1.0.9"] } } }, "IP=10.1.0.9/24"), [
     "10.1.0.9",
     undefined,
   ]);
 });
 
-Deno.test("[host-local 3.9.11] wanted addresses nobody can give are refused by name, before anything is reserved", () => {
+Deno.test("[HL11, HL38] wanted addresses nobody can give are refused by name, before anything is reserved", () => {
   for (const ips of [["192.0.2.9"], ["10.1.0.9", "192.0.2.9"], ["192.0.2.9", "10.2.0.1", "10.1.0.9"]]) {
     const left = ips.length === 3 ? /has 192\.0\.2\.9, 10\.1\.0\.9 to give/ : /has 192\.0\.2\.9 to give/;
     assert.match(refused({ ...TWO_SETS, args: { cni: { ips } } }).msg, left);
   }
 });
 
-Deno.test("[B25] [host-local 3.1] list entries that are no address, and unknown CNI_ARGS, are refused", () => {
+Deno.test("[B25] list entries that are no address, and unknown CNI_ARGS, are refused", () => {
   for (const ip of ["", "nonsense", "10.0.0.0.1"]) {
     assert.match(refused({ ...TWO_SETS, args: { cni: { ips: [ip] } } }).msg, /"args\.cni\.ips\[0\]"/);
   }

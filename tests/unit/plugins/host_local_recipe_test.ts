@@ -33,7 +33,7 @@ const DUAL = net({
 });
 const SMALL = net({ subnet: "10.1.2.0/29" });
 
-Deno.test("[D11, E12] [host-local 3.9.1] one address per set in their order, routes and dns of the configuration", async () => {
+Deno.test("[D11, E12, HL1] one address per set in their order, routes and dns of the configuration", async () => {
   const { machine, run, pool } = machineOf();
   machine.files.set("/run/resolv.conf", "nameserver 192.0.2.3\n");
   assert.deepEqual(result(await run("ADD", DUAL)), {
@@ -50,7 +50,7 @@ Deno.test("[D11, E12] [host-local 3.9.1] one address per set in their order, rou
   });
 });
 
-Deno.test("[host-local 3.9.1] DEL gives everything back, without ranges in its configuration", async () => {
+Deno.test("[HL1] DEL gives everything back, without ranges in its configuration", async () => {
   const { machine, run, leased } = machineOf();
   machine.files.set("/run/resolv.conf", "");
   done(await run("ADD", DUAL));
@@ -59,7 +59,7 @@ Deno.test("[host-local 3.9.1] DEL gives everything back, without ranges in its c
   assert.deepEqual(leased(), []);
 });
 
-Deno.test("[host-local 3.9.2] DEL on one network leaves the container's address on another", async () => {
+Deno.test("[HL2] DEL on one network leaves the container's address on another", async () => {
   const { run, leased } = machineOf();
   const other = { ...SMALL, name: "net2" };
   done(await run("ADD", SMALL, of("c1", "net1", "eth0")));
@@ -68,7 +68,7 @@ Deno.test("[host-local 3.9.2] DEL on one network leaves the container's address 
   assert.deepEqual([leased(), leased("/var/lib/cni/networks/net2")], [[], ["10.1.2.2"]]);
 });
 
-Deno.test("[host-local 3.9.3] a second ADD is refused; another container gets the next address", async () => {
+Deno.test("[HL3] a second ADD is refused; another container gets the next address", async () => {
   const { run, leased } = machineOf();
   done(await run("ADD", SMALL));
   failure(await run("ADD", SMALL));
@@ -76,7 +76,7 @@ Deno.test("[host-local 3.9.3] a second ADD is refused; another container gets th
   assert.deepEqual(leased(), ["10.1.2.2", "10.1.2.3"]);
 });
 
-Deno.test("[host-local 3.9.4] DEL removes an old-format lease the log does not know", async () => {
+Deno.test("[HL4] DEL removes an old-format lease the log does not know", async () => {
   const { machine, run, leased } = machineOf();
   machine.leases.put(POOL, "10.1.2.3", "c1");
   machine.leases.put(POOL, "10.1.2.4", "c2\r\neth0");
@@ -84,13 +84,13 @@ Deno.test("[host-local 3.9.4] DEL removes an old-format lease the log does not k
   assert.deepEqual(leased(), ["10.1.2.4"]);
 });
 
-Deno.test("[C33] [host-local 3.9.5] DEL of an unknown container succeeds and makes no pool", async () => {
+Deno.test("[C33, HL5] DEL of an unknown container succeeds and makes no pool", async () => {
   const { machine, run } = machineOf();
   done(await run("DEL", SMALL));
   assert.deepEqual(machine.leases.dump(), {});
 });
 
-Deno.test("[host-local 3.9.10] wanted addresses: second range of a set, and IPv6", async () => {
+Deno.test("[HL10] wanted addresses: second range of a set, and IPv6", async () => {
   const { run } = machineOf();
   const ranges = [[{ subnet: "10.1.2.0/24" }, { subnet: "10.1.3.0/24" }], [{ subnet: "2001:db8:1::/64" }]];
   const conf = net({ ranges }, { args: { cni: { ips: ["10.1.3.77/24", "2001:db8:1::999"] } } });
@@ -100,7 +100,7 @@ Deno.test("[host-local 3.9.10] wanted addresses: second range of a set, and IPv6
   ]);
 });
 
-Deno.test("[host-local 3.9.11] a wanted address no set has leaves nothing reserved and nothing in the log", async () => {
+Deno.test("[HL11] a wanted address no set has leaves nothing reserved and nothing in the log", async () => {
   const { machine, run } = machineOf();
   const conf = net({ subnet: "10.1.2.0/24" }, { args: { cni: { ips: ["10.9.9.9"] } } });
   assert.match(failure(await run("ADD", conf)).msg, /10\.9\.9\.9/);
@@ -108,7 +108,7 @@ Deno.test("[host-local 3.9.11] a wanted address no set has leaves nothing reserv
   assert.equal(await machine.stateOf({ ...of("c1").key, slot: "host-local" }), "absent");
 });
 
-Deno.test("[host-local 3.8] a set that cannot give gives back what the sets before it gave, and no more", async () => {
+Deno.test("a set that cannot give gives back what the sets before it gave, and no more", async () => {
   const { machine, run, leased } = machineOf();
   for (const last of [2, 3, 4, 5, 6]) machine.leases.put(POOL, `10.2.2.${last}`, `other${last}\r\neth0`);
   machine.leases.put(POOL, "10.3.3.3", "c1\r\neth0");
@@ -124,7 +124,7 @@ Deno.test("a resolvConf that is not there is refused before an address is reserv
   assert.deepEqual(machine.leases.dump(), {});
 });
 
-Deno.test("[host-local 3.3] CHECK compares the address of prevResult, not just any, with the pool", async () => {
+Deno.test("CHECK compares the address of prevResult, not just any, with the pool", async () => {
   const { machine, run } = machineOf();
   const prevResult = (address: string) => ({ cniVersion: "1.1.0", ips: [{ address }] });
   machine.leases.put(POOL, "10.1.2.3", "c1\r\neth0");

@@ -1,4 +1,4 @@
-/** The loopback plugin on a simulated machine. Numbers are the sections of its scenarios. */
+/** The loopback plugin on a simulated machine. Numbers are those of scenarios/loopback.txt. */
 import assert from "node:assert/strict";
 import * as Effect from "effect/Effect";
 import type { KernelOp } from "../../../src/effects/kernel/op.ts";
@@ -35,7 +35,7 @@ const RESULT = {
 };
 
 for (const version of VERSIONS) {
-  Deno.test(`[loopback 3] ${version}: ADD sets lo up and says so in its version, DEL sets it down`, async () => {
+  Deno.test(`[LO1, LO2] ${version}: ADD sets lo up and says so in its version, DEL sets it down`, async () => {
     const { run, isUp } = machineOf();
     const conf = { ...NET, cniVersion: version };
     const made = result(await run("ADD", conf));
@@ -49,7 +49,7 @@ for (const version of VERSIONS) {
   });
 }
 
-Deno.test("[loopback 3] ADD passes on the result of the plugin before it, and does not mind the interface's name", async () => {
+Deno.test("ADD passes on the result of the plugin before it, and does not mind the interface's name", async () => {
   const { run, isUp } = machineOf();
   const prevResult = { cniVersion: "1.1.0", interfaces: [{ name: "net0", sandbox: "/ns/c1" }], ips: [] };
   const change = { key: { network: "lo1", containerId: "c1", ifName: "net0" } };
@@ -68,7 +68,7 @@ Deno.test("a lo that was up before ADD is up after DEL, and after one DEL more",
   }
 });
 
-Deno.test("[loopback 3] what an administrator has put on lo is neither an obstacle nor part of the result", async () => {
+Deno.test("what an administrator has put on lo is neither an obstacle nor part of the result", async () => {
   const { run } = machineOf(
     { op: "address.add", on: "container", link: "lo", address: "192.0.2.7/32" },
     { op: "address.add", on: "container", link: "lo", address: "127.0.0.2/8" },
@@ -93,7 +93,7 @@ Deno.test("a container without IPv6 has only 127.0.0.1", async () => {
 const address = (address: string): KernelOp => ({ op: "address.remove", on: "container", link: "lo", address });
 
 for (const known of ["that the log knows", "of another program"] as const) {
-  Deno.test(`[loopback 3] CHECK of an attachment ${known} finds what has gone, naming it`, async () => {
+  Deno.test(`CHECK of an attachment ${known} finds what has gone, naming it`, async () => {
     const drifts: [KernelOp, RegExp][] = [
       [DOWN, /link "lo" in the container: expected state up, found down/],
       [address("127.0.0.1/8"), /expected address 127\.0\.0\.1\/8, found ::1\/128/],

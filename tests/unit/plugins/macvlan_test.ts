@@ -1,4 +1,4 @@
-/** The macvlan plugin on a simulated machine. Numbers are the sections of its scenarios. */
+/** The macvlan plugin on a simulated machine. Numbers are those of scenarios/macvlan.txt. */
 import assert from "node:assert/strict";
 import type { KernelOp } from "../../../src/effects/kernel/op.ts";
 import { macvlan } from "../../../src/plugins/macvlan.ts";
@@ -14,7 +14,7 @@ const MAC = "02:00:00:00:00:99";
 const machineOf = (...more: KernelOp[]) => pluginMachine(macvlan, [...MASTER, ...more]);
 
 for (const version of VERSIONS) {
-  Deno.test(`[macvlan 5.5] ${version}: ADD, CHECK and DEL with host-local`, async () => {
+  Deno.test(`[MV1, MV2, MV5] ${version}: ADD, CHECK and DEL with host-local`, async () => {
     const { run, container, state, machine } = machineOf();
     const before = state();
     const config = { ...NET, cniVersion: version, ipam: IPAM };
@@ -37,7 +37,7 @@ for (const version of VERSIONS) {
     );
   });
 
-  Deno.test(`[macvlan 5.5] ${version}: layer 2 only, where a result can say so`, async () => {
+  Deno.test(`[MV4] ${version}: layer 2 only, where a result can say so`, async () => {
     const { run, container, state } = machineOf();
     const before = state();
     const config = { ...NET, cniVersion: version };
@@ -53,7 +53,7 @@ for (const version of VERSIONS) {
   });
 }
 
-Deno.test("[macvlan 5.5] DEL without ADD removes nothing, not even a link of that name and another kind", async () => {
+Deno.test("[MV3] DEL without ADD removes nothing, not even a link of that name and another kind", async () => {
   const { run, state } = machineOf({
     op: "link.create",
     on: "host",
@@ -65,7 +65,7 @@ Deno.test("[macvlan 5.5] DEL without ADD removes nothing, not even a link of tha
   assert.deepEqual(state(), before);
 });
 
-Deno.test("[macvlan 5.5] without a master it is the link of the default route with the lowest metric", async () => {
+Deno.test("[MV6] without a master it is the link of the default route with the lowest metric", async () => {
   const better: readonly KernelOp[] = [
     {
       op: "link.create",
@@ -86,7 +86,7 @@ Deno.test("[macvlan 5.5] without a master it is the link of the default route wi
   }
 });
 
-Deno.test("[macvlan 5.5] the master may be a link of the container, also the one of its default route", async () => {
+Deno.test("[MV6] the master may be a link of the container, also the one of its default route", async () => {
   for (const master of ["net0", undefined]) {
     const { run, container, state } = machineOf(...INSIDE);
     const before = state();
@@ -104,7 +104,7 @@ Deno.test("[macvlan 5.5] the master may be a link of the container, also the one
   }
 });
 
-Deno.test("[macvlan 5.5] the MAC of runtimeConfig beats that of args, CNI_ARGS and the configuration, in this order", async () => {
+Deno.test("[MV7, MV8] the MAC of runtimeConfig beats that of args, CNI_ARGS and the configuration, in this order", async () => {
   const mac = (last: string) => `02:00:00:00:00:${last}`;
   const wishes = [
     [{ mac: mac("01") }, "", "01"],
@@ -146,7 +146,7 @@ const REFUSED: readonly (readonly [string, object, RegExp])[] = [
 ];
 
 for (const [what, wrong, says] of REFUSED) {
-  Deno.test(`[macvlan 5.4] ${what}: ADD is refused and leaves nothing`, async () => {
+  Deno.test(`${what}: ADD is refused and leaves nothing`, async () => {
     const { run, state } = machineOf();
     const before = state();
     assert.match(failure(await run("ADD", { ...NET, ...wrong })).msg, says);
@@ -156,7 +156,7 @@ for (const [what, wrong, says] of REFUSED) {
   });
 }
 
-Deno.test("[macvlan 5.4] a link of the name in the container is not touched, by ADD or by the DEL after it", async () => {
+Deno.test("a link of the name in the container is not touched, by ADD or by the DEL after it", async () => {
   const { run, state } = machineOf({ op: "link.create", on: "container", name: "eth0", link: { kind: "dummy" } });
   const before = state();
   assert.match(failure(await run("ADD", { ...NET, ipam: IPAM })).msg, /"eth0" in the container: .* kind "dummy"/);

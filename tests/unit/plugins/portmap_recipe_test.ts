@@ -47,13 +47,13 @@ const machineWithBridge = () => {
 
 const ROUTE_LOCALNET = "net/ipv4/conf/cni0.7/route_localnet";
 
-Deno.test("[C26] [portmap 5.2] without mappings ADD answers prevResult and touches nothing", async () => {
+Deno.test("[C26] without mappings ADD answers prevResult and touches nothing", async () => {
   const machine = machineWithBridge();
   assert.deepEqual(await machine.run(portmap.add(request("c1", {}))), PREV);
   assert.deepEqual(machine.asked, []);
 });
 
-Deno.test("[portmap 5.1] ADD and CHECK without prevResult say so", async () => {
+Deno.test("ADD and CHECK without prevResult say so", async () => {
   const machine = machineWithBridge();
   const refused = await machine.run(Effect.flip(portmap.add(request("c1", mapped(web), null))));
   assert.match(refused.message, /must be called as chained plugin/);
@@ -93,7 +93,7 @@ Deno.test("conditions keep two containers apart on one host port", async () => {
   assert.match(refused.message, /"net1\/c1\/eth0" holds it/);
 });
 
-Deno.test("[portmap 5.2] route_localnet is set on the link towards the container, once, and only for snat", async () => {
+Deno.test("route_localnet is set on the link towards the container, once, and only for snat", async () => {
   const machine = machineWithBridge();
   const writes = () => machine.performed.splice(0).filter(({ op }) => op === "sysctl.write");
   await machine.run(portmap.add(request("c0", { ...mapped(web), snat: false })));
@@ -114,13 +114,13 @@ Deno.test("loopback is guarded before route_localnet opens it", async () => {
   assert.ok(guard >= 0 && guard < open, `${guard} ${open}`);
 });
 
-Deno.test("[portmap 5.2] a container no route leads to gets its ports without route_localnet", async () => {
+Deno.test("a container no route leads to gets its ports without route_localnet", async () => {
   const machine = recipeMachine();
   await machine.run(portmap.add(request("c1", mapped(web))));
   assert.ok(machine.performed.every(({ op }) => op === "nft.apply"));
 });
 
-Deno.test("[portmap 5.9] udp connections are forgotten before and after the port opens, and after it closed", async () => {
+Deno.test("[PM27] udp connections are forgotten before and after the port opens, and after it closed", async () => {
   const machine = machineWithBridge();
   await machine.run(portmap.add(request("c1", mapped(web, { ...dns, hostIP: "192.0.2.1" }, dns))));
   const flush = { op: "conntrack.flush", on: "host", protocol: "udp", port: 5353 };
@@ -133,7 +133,7 @@ Deno.test("[portmap 5.9] udp connections are forgotten before and after the port
   assert.ok(undone.lastIndexOf("conntrack.flush") > undone.lastIndexOf("nft.apply"), undone.join());
 });
 
-Deno.test("undo removes exactly the ports of one container", async () => {
+Deno.test("[PM17, PM22] undo removes exactly the ports of one container", async () => {
   const machine = machineWithBridge();
   await machine.run(portmap.add(request("c1", mapped(web))));
   machine.takeUndo();

@@ -36,7 +36,7 @@ const elementsOf = async (raw: JsonObject, prevResult: CniResult): Promise<reado
 const inSet = (elements: readonly NftElement[], set: string) =>
   elements.filter((element) => element.set === set).map(({ key, value }) => ({ key, value }));
 
-Deno.test("[F2, F3, I1, J123] [portmap 5.9] a full configuration is read, keys in any case", () => {
+Deno.test("[F2, F3, I1, J123, PM1] a full configuration is read, keys in any case", () => {
   const config: PortmapConfig = Effect.runSync(decodeConfig(portmap.config, {
     name: "test",
     type: "portmap",
@@ -63,24 +63,24 @@ Deno.test("[F2, F3, I1, J123] [portmap 5.9] a full configuration is read, keys i
   ]);
 });
 
-Deno.test("[C34] [portmap 5.9] the form of DEL, without runtimeConfig and prevResult, is accepted", () => {
+Deno.test("[C34, PM3] the form of DEL, without runtimeConfig and prevResult, is accepted", () => {
   assert.deepEqual(accept({ snat: true }).mappings, []);
   assert.deepEqual(accept({ runtimeConfig: { portMappings: null } }).mappings, []);
 });
 
-Deno.test("[portmap 5.1] snat is on unless turned off", () => {
+Deno.test("snat is on unless turned off", () => {
   assert.equal(accept({}).snat, true);
   assert.equal(accept({ snat: null }).snat, true);
 });
 
-Deno.test("[portmap 5.9] ports below 1 and above 65535 are refused, the container's first", () => {
+Deno.test("[PM4] ports below 1 and above 65535 are refused, the container's first", () => {
   assert.match(refuse(mapped({ ...web, hostPort: 0 })).msg, /portMappings\[0\]\.hostPort": 0 is not a port/);
   assert.match(refuse(mapped(web, { ...web, containerPort: -1, hostPort: 0 })).msg, /\[1\]\.containerPort": -1/);
   assert.match(refuse(mapped({ ...web, hostPort: 65_536 })).msg, /hostPort": 65536/);
   assert.match(refuse(mapped({ containerPort: 80 })).msg, /hostPort": 0/);
 });
 
-Deno.test("[portmap 5.8] protocols in any case are known, others and bad host addresses are refused before any effect", () => {
+Deno.test("protocols in any case are known, others and bad host addresses are refused before any effect", () => {
   const protocols = ["TCP", "Udp", "sctp", ""].map((protocol) => accept(mapped({ ...web, protocol })).mappings[0]);
   assert.deepEqual(protocols.map((mapping) => mapping?.protocol), ["tcp", "udp", "sctp", "tcp"]);
   assert.match(refuse(mapped({ ...web, protocol: "icmp" })).msg, /protocol": "icmp" is not tcp, udp or sctp/);
@@ -94,17 +94,17 @@ Deno.test("a host port asked for twice in one request is refused, but not on two
   assert.equal(accept(mapped({ ...web, hostIP: "0.0.0.0" }, { ...web, hostIP: "::" })).mappings.length, 2);
 });
 
-Deno.test("[portmap 5.9] both backends are served, an unknown one is refused", () => {
+Deno.test("[PM6] both backends are served, an unknown one is refused", () => {
   for (const backend of ["iptables", "nftables", ""]) assert.deepEqual(accept({ backend }).mappings, []);
   assert.match(refuse({ backend: "ipvs" }).msg, /"ipvs" is not known/);
 });
 
-Deno.test("[portmap 5.9] nft conditions go with the backend nftables", () => {
+Deno.test("[PM7] nft conditions go with the backend nftables", () => {
   const settings = accept({ backend: "nftables", conditionsV4: ["ip", "saddr", "1.2.3.4"] });
   assert.equal(settings.conditions[4].length, 2);
 });
 
-Deno.test("[portmap 5.9] nft conditions are refused with the backend iptables, both keys listed", () => {
+Deno.test("[PM8] nft conditions are refused with the backend iptables, both keys listed", () => {
   const refused = refuse({
     backend: "iptables",
     conditionsV4: ["ip", "saddr", "1.2.3.4"],
@@ -113,7 +113,7 @@ Deno.test("[portmap 5.9] nft conditions are refused with the backend iptables, b
   assert.match(refused.msg, /"conditionsV4", "conditionsV6": not of the backend "iptables"/);
 });
 
-Deno.test("[portmap 5.9] iptables options are refused with the backend nftables, three keys listed", () => {
+Deno.test("[PM9] iptables options are refused with the backend nftables, three keys listed", () => {
   const refused = refuse({
     backend: "nftables",
     externalSetMarkChain: "KUBE-MARK-MASQ",
@@ -128,7 +128,7 @@ Deno.test("without a backend each family's conditions may be in either syntax", 
   assert.equal(conditions[4].length + conditions[6].length, 4);
 });
 
-Deno.test("[portmap 5.1] mark options are checked though nothing is marked", () => {
+Deno.test("mark options are checked though nothing is marked", () => {
   accept({ markMasqBit: 0 });
   accept({ externalSetMarkChain: "KUBE-MARK-MASQ" });
   assert.match(refuse({ markMasqBit: 32 }).msg, /markMasqBit": 32 is not a bit from 0 to 31/);
@@ -139,7 +139,7 @@ Deno.test("conditions that cannot be translated are refused with the configurati
   assert.match(refuse({ conditionsV4: ["-p", "tcp"] }).msg, /"conditionsV4": iptables option "-p"/);
 });
 
-Deno.test("[portmap 5.9] the right addresses are picked among three", () => {
+Deno.test("[PM2] the right addresses are picked among three", () => {
   const { mappings } = accept(mapped(web));
   const targets = targetsOf(
     KEY,
@@ -155,7 +155,7 @@ Deno.test("[portmap 5.9] the right addresses are picked among three", () => {
   assert.deepEqual(targets.map(({ address }) => address), ["10.0.0.2/24", "2001:db8:1::2/64"]);
 });
 
-Deno.test("[E11] [portmap 5.9] an address without interface, or with one the result does not list, counts", () => {
+Deno.test("[E11, PM10] an address without interface, or with one the result does not list, counts", () => {
   const { mappings } = accept(mapped(web));
   const pick = (interfaceIndex?: number) =>
     targetsOf(
@@ -168,7 +168,7 @@ Deno.test("[E11] [portmap 5.9] an address without interface, or with one the res
   assert.equal(pick(1), 0);
 });
 
-Deno.test("[portmap 5.9] tcp, udp, any and certain host addresses become elements of both families", async () => {
+Deno.test("[PM12] tcp, udp, any and certain host addresses become elements of both families", async () => {
   const elements = await elementsOf(
     mapped(
       web,
@@ -199,7 +199,7 @@ Deno.test("[portmap 5.9] tcp, udp, any and certain host addresses become element
   ]);
 });
 
-Deno.test("[portmap 5.9] snat masquerades by the container's subnet, and not at all when off", async () => {
+Deno.test("[PM13] snat masquerades by the container's subnet, and not at all when off", async () => {
   const prevResult = result({ address: "10.0.0.2/24" }, { address: "2001:db8:1::2/64" });
   const on = await elementsOf(mapped(web), prevResult);
   assert.deepEqual(inSet(on, "snat4"), [
@@ -213,7 +213,7 @@ Deno.test("[portmap 5.9] snat masquerades by the container's subnet, and not at 
   assert.deepEqual(off.layout.chains, []);
 });
 
-Deno.test("[portmap 5.9] masqAll masquerades whoever comes through a host port", async () => {
+Deno.test("[PM24] masqAll masquerades whoever comes through a host port", async () => {
   const { elements, layout } = await plan({ ...mapped(web), masqAll: true }, result({ address: "10.0.0.2/24" }));
   assert.deepEqual(inSet(elements, "snat4"), [
     { key: [{ ip: "10.0.0.2" }], value: { verdict: "jump", chain: "snat-all" } },

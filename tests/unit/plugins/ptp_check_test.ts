@@ -1,4 +1,4 @@
-/** CHECK of the ptp plugin, and DEL of what other programs have made. Numbers are the sections of its scenarios. */
+/** CHECK of the ptp plugin, and DEL of what other programs have made. Numbers are those of scenarios/ptp.txt. */
 import assert from "node:assert/strict";
 import type { KernelOp } from "../../../src/effects/kernel/op.ts";
 import { containerOf, done, failure, hostOf, leaseFiles, result } from "../../support/bridge_machine.ts";
@@ -64,7 +64,7 @@ const DRIFTS: [string, KernelOp, RegExp][] = [
 ];
 
 for (const [what, drift, sentence] of DRIFTS) {
-  Deno.test(`[ptp 4.3] CHECK finds: ${what}`, async () => {
+  Deno.test(`CHECK finds: ${what}`, async () => {
     const made = ptpMachine();
     const conf = { ...DUAL, mtu: 1400 };
     const prevResult = asPrevious(result(await made.run("ADD", conf)));
@@ -118,7 +118,7 @@ const BY_GO = {
   ips: [{ address: "10.9.9.2/24", gateway: "10.9.9.1", interface: 1 }],
 };
 
-Deno.test("[ptp 4.3] CHECK of an attachment that Go's ptp made looks at both ends", async () => {
+Deno.test("CHECK of an attachment that Go's ptp made looks at both ends", async () => {
   const conf = { ...IPV4, prevResult: BY_GO };
   done(await byGo().run("CHECK", conf));
   const goEnd = { on: "host", link: "veth0a1b2c3d" } as const;
@@ -136,7 +136,7 @@ Deno.test("[ptp 4.3] CHECK of an attachment that Go's ptp made looks at both end
   }
 });
 
-Deno.test("[ptp 4.3] DEL of what Go's ptp made removes pair and lease, with and without the container", async () => {
+Deno.test("DEL of what Go's ptp made removes pair and lease, with and without the container", async () => {
   for (const [netns, prevResult] of [["/ns/c1", undefined], ["", BY_GO]] as const) {
     const { machine, run } = byGo();
     const mac = hostOf(machine).links.veth0a1b2c3d?.mac ?? "";

@@ -1,4 +1,4 @@
-/** ADD, DEL and STATUS of the ptp plugin on a simulated machine. Numbers are the sections of its scenarios. */
+/** ADD, DEL and STATUS of the ptp plugin on a simulated machine. Numbers are those of scenarios/ptp.txt. */
 import assert from "node:assert/strict";
 import type { KernelOp } from "../../../src/effects/kernel/op.ts";
 import { runStatus } from "../../../src/engine/run_status.ts";
@@ -16,7 +16,7 @@ const routesOf = ({ routes }: { readonly routes: readonly unknown[] }) =>
         .filter((word) => word !== "").join(" ")
     ).sort();
 
-Deno.test("[ptp 4.2] the tables are those of the reference: everything goes through the gateway, which the host is", async () => {
+Deno.test("the tables are those of the reference: everything goes through the gateway, which the host is", async () => {
   const { machine, run } = ptpMachine();
   done(await run("ADD", DUAL));
   assert.deepEqual(addressesOf(hostOf(machine), end)?.filter((ip) => !ip.startsWith("fe80")), [
@@ -38,7 +38,7 @@ Deno.test("[ptp 4.2] the tables are those of the reference: everything goes thro
   ]);
 });
 
-Deno.test("[ptp 4.2, ptp 4.5.1] the result has both ends, the addresses of the second, and IPAM's routes", async () => {
+Deno.test("[PT1, PT4] the result has both ends, the addresses of the second, and IPAM's routes", async () => {
   const { machine, run } = ptpMachine();
   const made = result(await run("ADD", { ...DUAL, mtu: 5000 }));
   const [host, container] = made.interfaces ?? [];
@@ -64,7 +64,7 @@ Deno.test("the host end is complete before it is up, forwarding is on, and route
   assert.deepEqual([sysctls["net/ipv4/ip_forward"], sysctls["net/ipv6/conf/all/forwarding"]], ["1", "1"]);
 });
 
-Deno.test("[ptp 4.4] single addresses, gateways outside the network, shared gateways and networks are no obstacle", async () => {
+Deno.test("single addresses, gateways outside the network, shared gateways and networks are no obstacle", async () => {
   const cases: [JsonObject[], string[]][] = [
     [[{ address: "10.1.0.5/32", gateway: "169.254.1.1" }], ["169.254.1.1/32 metric 0 scope 253 src 10.1.0.5"]],
     [[{ address: "fd01::5/128", gateway: "fe80::1" }], ["fd01::5/128 metric 256 scope 0"]],
@@ -99,7 +99,7 @@ Deno.test("a route of IPAM that is one of ptp's own, or leads over another addre
   assert.ok(!found.includes("10.1.0.0/24 metric 0 scope 253"), found.join("\n"));
 });
 
-Deno.test("[ptp 4.4] an address without a gateway is refused before a link is made, and given back", async () => {
+Deno.test("an address without a gateway is refused before a link is made, and given back", async () => {
   const cases: [JsonObject, RegExp][] = [
     [fixed([{ address: "10.1.0.5/24" }]), /Cannot use 10\.1\.0\.5\/24 from IPAM plugin "static": it has no gateway/],
     [fixed([]), /IPAM plugin "static" gave no address/],
@@ -120,7 +120,7 @@ Deno.test("[ptp 4.4] an address without a gateway is refused before a link is ma
   assert.deepEqual(ops, []);
 });
 
-Deno.test("[ptp 4.5] dns is IPAM's, unless any single field of the configuration replaces it", async () => {
+Deno.test("[PT5, PT6, PT7] dns is IPAM's, unless any single field of the configuration replaces it", async () => {
   const ipamDns = { nameservers: ["192.0.2.1"], domain: "ipam.example", search: ["a"], options: ["b"] };
   const ipam = fixed([{ address: "10.1.0.5/24", gateway: "10.1.0.1" }], { dns: ipamDns });
   const cases: [JsonObject | undefined, unknown][] = [
@@ -153,14 +153,14 @@ Deno.test("the container's MAC can be chosen by capability, args.cni and CNI_ARG
   }
 });
 
-Deno.test("[ptp 4.5] DEL without ADD succeeds and changes nothing", async () => {
+Deno.test("[PT8] DEL without ADD succeeds and changes nothing", async () => {
   const { machine, run, ops } = ptpMachine();
   const before = machine.dump();
   done(await run("DEL", DUAL));
   assert.deepEqual([machine.dump(), ops], [before, []]);
 });
 
-Deno.test("[ptp 4.4] DEL gives masquerade back where the namespace is gone, and the lease", async () => {
+Deno.test("DEL gives masquerade back where the namespace is gone, and the lease", async () => {
   const { machine, run } = ptpMachine();
   done(await run("ADD", DUAL));
   const elements = () => JSON.stringify(machine.dump()).match(/"masq[46]":\{[^}]*10\.9\.9\.2/);
@@ -172,7 +172,7 @@ Deno.test("[ptp 4.4] DEL gives masquerade back where the namespace is gone, and 
   assert.deepEqual([leaseFiles(machine), Object.keys(hostOf(machine).links)], [[], ["lo"]]);
 });
 
-Deno.test("[ptp 4.3] STATUS is IPAM's", async () => {
+Deno.test("STATUS is IPAM's", async () => {
   const { machine } = ptpMachine();
   const status = (ipam: JsonObject) =>
     machine.run(runStatus(ptp, { raw: { ...NET, ipam }, cniVersion: "1.1.0", path: "" }));

@@ -1,4 +1,4 @@
-/** The static plugin. Numbers are the sections of its scenarios. */
+/** The static plugin. Numbers are those of scenarios/static.txt. */
 import assert from "node:assert/strict";
 import * as Effect from "effect/Effect";
 import type { Command } from "../../../src/engine/command.ts";
@@ -38,7 +38,7 @@ const rendered = (made: CniResult, version: string): JsonObject => Effect.runSyn
 const asPrevious = (made: CniResult): JsonObject => rendered(made, "1.1.0");
 
 for (const version of VERSIONS) {
-  Deno.test(`[static 13.3] ${version}: both families, gateways, routes and dns, in the form of the version`, async () => {
+  Deno.test(`[ST1] ${version}: both families, gateways, routes and dns, in the form of the version`, async () => {
     const { machine, run } = machineOf();
     const conf = net({ addresses: BOTH, routes: ROUTES, dns: DNS }, { cniVersion: version });
     const before = machine.dump();
@@ -67,20 +67,20 @@ for (const version of VERSIONS) {
   });
 }
 
-Deno.test("[static 13.3] two default routes with different gateways are both kept, in their order", async () => {
+Deno.test("[ST2] two default routes with different gateways are both kept, in their order", async () => {
   const { run } = machineOf();
   const routes = [{ dst: "0.0.0.0/0", gw: "10.10.5.1" }, { dst: "0.0.0.0/0", gw: "10.10.5.2" }];
   assert.deepEqual(result(await run("ADD", net({ addresses: [{ address: "10.10.0.1/24" }], routes }))).routes, routes);
 });
 
-Deno.test("[static 13.3] DEL of what never was succeeds, whatever the configuration", async () => {
+Deno.test("[ST3] DEL of what never was succeeds, whatever the configuration", async () => {
   const { run } = machineOf();
   done(await run("DEL", net({ addresses: [{ address: "10.10.0.1/24" }] })));
   done(await run("DEL", { cniVersion: "1.1.0", name: "net1", type: "bridge" }));
   done(await run("DEL", net({ addresses: "none" }), "IP=nonsense"));
 });
 
-Deno.test("[static 13.3] CNI_ARGS adds an address with its gateway to those of the configuration", async () => {
+Deno.test("[ST4, ST5] CNI_ARGS adds an address with its gateway to those of the configuration", async () => {
   const { run } = machineOf();
   const args = "IgnoreUnknown=1;K8S_POD_NAME=web;IP=10.10.0.1/24, 11.11.0.1/24;GATEWAY=10.10.0.254";
   assert.deepEqual(result(await run("ADD", net({ addresses: [{ address: "10.99.0.3/24" }] }), args)).ips, [
@@ -102,7 +102,7 @@ Deno.test("GATEWAY in CNI_ARGS is that of configured addresses, too, unless they
   assert.match(details ?? "", /10\.10\.0\.1\/24, 10\.10\.0\.2\/24/);
 });
 
-Deno.test("[static 13.3] runtimeConfig.ips wins over args.cni.ips, which wins over CNI_ARGS and the configuration", async () => {
+Deno.test("[ST6, ST7, ST8] runtimeConfig.ips wins over args.cni.ips, which wins over CNI_ARGS and the configuration", async () => {
   const addresses = [{ address: "10.1.0.5/24", gateway: "10.1.0.1" }];
   const runtimeConfig = { runtimeConfig: { ips: ["10.4.0.5/24", "fd04::5/64"] } };
   const args = { args: { cni: { ips: ["10.3.0.5/24"] } } };
@@ -123,7 +123,7 @@ Deno.test("[static 13.3] runtimeConfig.ips wins over args.cni.ips, which wins ov
   ]);
 });
 
-Deno.test("[static 13.3] two addresses of a family are refused below 0.3.0, and no address at all", async () => {
+Deno.test("[ST5] two addresses of a family are refused below 0.3.0, and no address at all", async () => {
   for (const cniVersion of ["0.1.0", "0.2.0"]) {
     const refused = failure(await machineOf().run("ADD", net({}, { cniVersion }), "IP=10.10.0.1/24,11.11.0.1/24"));
     assert.match(refused.msg, new RegExp(`version ${cniVersion} has one IPv4 address at most`));
@@ -133,7 +133,7 @@ Deno.test("[static 13.3] two addresses of a family are refused below 0.3.0, and 
   assert.deepEqual(result(await machineOf().run("ADD", net({}, { cniVersion: "0.3.0" }))).ips, []);
 });
 
-Deno.test("[static 13.3] what is missing or no address with a prefix is refused, naming key and value", async () => {
+Deno.test("[ST9, ST10] what is missing or no address with a prefix is refused, naming key and value", async () => {
   const noIpam = { cniVersion: "1.1.0", name: "net1", type: "bridge" };
   const runtimeConfig = { runtimeConfig: { ips: ["10.10.0.1"] } };
   const cases: [JsonObject, string, RegExp][] = [
@@ -175,7 +175,7 @@ Deno.test("addresses twice, and gateways that cannot be one, are refused before 
   assert.deepEqual(result(await machineOf().run("ADD", net({ addresses: fine }))).ips, fine);
 });
 
-Deno.test("[static 13.2] CHECK finds an address and a gateway that the previous result does not have", async () => {
+Deno.test("CHECK finds an address and a gateway that the previous result does not have", async () => {
   const { run } = machineOf();
   const conf = net({ addresses: [{ address: "10.1.0.5/24", gateway: "10.1.0.1" }, { address: "fd01::5/64" }] });
   const made = result(await run("ADD", conf));
@@ -195,7 +195,7 @@ Deno.test("[static 13.2] CHECK finds an address and a gateway that the previous 
   assert.match(failure(await run("CHECK", conf)).msg, /no "prevResult"/);
 });
 
-Deno.test("[static 13.2] STATUS says what is wrong with the configuration by itself", async () => {
+Deno.test("STATUS says what is wrong with the configuration by itself", async () => {
   const { machine } = machineOf();
   const status = (ipam: JsonObject) => {
     const raw = net(ipam);

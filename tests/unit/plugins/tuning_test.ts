@@ -71,7 +71,7 @@ const addAndUndo = async (raw: JsonObject, args = "", files: Readonly<Record<str
   return { result, link, performed: machine.performed };
 };
 
-Deno.test("[C26, F19] [tuning 4.8.1] sysctls alone leave prevResult as it is, and are restored", async () => {
+Deno.test("[C26, F19, TU1] sysctls alone leave prevResult as it is, and are restored", async () => {
   const { result, performed } = await addAndUndo({ sysctl: { "net.ipv4.conf.all.log_martians": "1" } });
   assert.deepEqual(result, PREV);
   assert.deepEqual(performed, [
@@ -79,33 +79,33 @@ Deno.test("[C26, F19] [tuning 4.8.1] sysctls alone leave prevResult as it is, an
   ]);
 });
 
-Deno.test("[tuning 4.8.2, 4.8.3] promisc is turned on and restored, also from args", async () => {
+Deno.test("[TU2, TU3] promisc is turned on and restored, also from args", async () => {
   assert.equal((await addAndUndo({ promisc: true })).link?.promisc, true);
   assert.equal((await addAndUndo({ args: { cni: { promisc: true } } })).link?.promisc, true);
   assert.deepEqual((await addAndUndo({ promisc: false })).performed, []);
 });
 
-Deno.test("[tuning 4.8.4, 4.8.5] the MTU is set and restored, args before the top level, 0 leaves it", async () => {
+Deno.test("[TU4, TU5] the MTU is set and restored, args before the top level, 0 leaves it", async () => {
   assert.equal((await addAndUndo({ mtu: 1454 })).link?.mtu, 1454);
   assert.equal((await addAndUndo({ mtu: 4000, args: { cni: { mtu: 1454 } } })).link?.mtu, 1454);
   assert.equal((await addAndUndo({ mtu: 1454, args: { cni: { mtu: 0 } } })).link?.mtu, 1454);
   assert.deepEqual((await addAndUndo({ mtu: 0 })).performed, []);
 });
 
-Deno.test("[tuning 4.8.6, 4.8.7] the queue length is set and restored, and 0 is a length", async () => {
+Deno.test("[TU6, TU7] the queue length is set and restored, and 0 is a length", async () => {
   assert.equal((await addAndUndo({ txQLen: 20_000 })).link?.txQueueLen, 20_000);
   assert.equal((await addAndUndo({ txQLen: 1, args: { cni: { txQLen: 20_000 } } })).link?.txQueueLen, 20_000);
   assert.equal((await addAndUndo({ txQLen: 0 })).link?.txQueueLen, 0);
 });
 
-Deno.test("[tuning 4.8.8] a MAC of the configuration is on the link and in the result, and restored", async () => {
+Deno.test("[TU8] a MAC of the configuration is on the link and in the result, and restored", async () => {
   const { result, link } = await addAndUndo({ mac: "C2-11-22-33-44-55" });
   assert.equal(link?.mac, NEW);
   assert.deepEqual(result.interfaces?.map(({ mac }) => mac), ["02:00:00:00:00:02", NEW, "02:00:00:00:00:03"]);
   assert.deepEqual({ ...result, interfaces: PREV.interfaces }, PREV);
 });
 
-Deno.test("[F1, F8, F15] [tuning 4.8.9 to 4.8.11] of several MACs args.cni beats runtimeConfig, CNI_ARGS and mac, in this order", () => {
+Deno.test("[F1, F8, F15, TU9, TU10, TU11] of several MACs args.cni beats runtimeConfig, CNI_ARGS and mac, in this order", () => {
   const mac = (last: number) => `02:00:00:00:00:0${last}`;
   const all = { mac: mac(1), RuntimeConfig: { mac: mac(3) }, args: { cni: { mac: mac(4) } } };
   const args = `IgnoreUnknown=true;MAC=${mac(2)};IP=10.0.0.1`;
@@ -116,7 +116,7 @@ Deno.test("[F1, F8, F15] [tuning 4.8.9 to 4.8.11] of several MACs args.cni beats
   assert.equal(settings({ mac: "" }).link.mac, undefined);
 });
 
-Deno.test("[tuning 4.8.12] all attributes are one request to the kernel after the sysctls", async () => {
+Deno.test("[TU12] all attributes are one request to the kernel after the sysctls", async () => {
   const { link, performed } = await addAndUndo({
     dataDir: "/tmp/elsewhere",
     sysctl: { "net.ipv4.conf.IFNAME.arp_notify": "1" },
@@ -136,14 +136,14 @@ Deno.test("[tuning 4.8.12] all attributes are one request to the kernel after th
   ]);
 });
 
-Deno.test("[tuning 4.8.13, 4.8.14] allmulti acts both ways, also from args, and absent it is left", () => {
+Deno.test("[TU13, TU14] allmulti acts both ways, also from args, and absent it is left", () => {
   assert.deepEqual(settings({ allmulti: true }).link, { allmulti: true });
   assert.deepEqual(settings({ allmulti: false }).link, { allmulti: false });
   assert.deepEqual(settings({ allmulti: false, args: { cni: { allmulti: true } } }).link, { allmulti: true });
   assert.deepEqual(settings({}).link, {});
 });
 
-Deno.test("[tuning 4.8.15] a sysctl the allow list does not match is refused before anything is changed", async () => {
+Deno.test("[TU15] a sysctl the allow list does not match is refused before anything is changed", async () => {
   const machine = machineWithLink({ [ALLOW_LIST]: "^net.ipv4.conf.other$\n" });
   const raw = { mtu: 1454, sysctl: { "net.ipv4.conf.all.log_martians": "1" } };
   const refused = await machine.run(Effect.flip(tuning.add(request(raw))));
@@ -154,13 +154,13 @@ Deno.test("[tuning 4.8.15] a sysctl the allow list does not match is refused bef
   assert.deepEqual(machine.asked, []);
 });
 
-Deno.test("[tuning 4.8.16] a sysctl the allow list matches is set", async () => {
+Deno.test("[TU16] a sysctl the allow list matches is set", async () => {
   const files = { [ALLOW_LIST]: "^net\\.ipv4\\.conf\\.(all|IFNAME)\\.[a-z_]*$\n" };
   const { performed } = await addAndUndo({ sysctl: { "net.ipv4.conf.all.log_martians": "1" } }, "", files);
   assert.equal(performed.length, 1);
 });
 
-Deno.test("[tuning 4.1] allow list lines are unanchored regular expressions in Go's syntax over keys as written", () => {
+Deno.test("allow list lines are unanchored regular expressions in Go's syntax over keys as written", () => {
   const allows = (list: string, key: string) => Effect.runSyncExit(checkAllowed(list, [key]))._tag === "Success";
   assert.ok(allows("ipv4.conf", "net.ipv4.conf.IFNAME.arp_filter"));
   assert.ok(allows("  \n(?i)NET\\.CORE\n", "net.core.somaxconn"));
@@ -175,7 +175,7 @@ Deno.test("an allow list line that is no regular expression is refused, naming i
   assert.match(refused.msg, /allowlist\.conf": "\(" is not a regular expression/);
 });
 
-Deno.test("[tuning 4.8.17] a key written twice in sysctl is seen in the text, and only there", () => {
+Deno.test("[TU17] a key written twice in sysctl is seen in the text, and only there", () => {
   const twice = '{"name": "n", "SysCtl": {"net.a": "1", "net.b": "net.a", "net.\\u0061": "2"}}';
   assert.equal(duplicatedSysctl(twice), "net.a");
   const others = [
@@ -190,7 +190,7 @@ Deno.test("[tuning 4.8.17] a key written twice in sysctl is seen in the text, an
   for (const text of others) assert.equal(duplicatedSysctl(text), null, text);
 });
 
-Deno.test("[tuning 4.1] keys become paths, and nothing outside of net is reached", () => {
+Deno.test("keys become paths, and nothing outside of net is reached", () => {
   const paths: readonly (readonly [string, string | null])[] = [
     ["net.ipv4.conf.IFNAME.arp_filter", "net/ipv4/conf/eth0.7/arp_filter"],
     ["net/ipv4/conf/IFNAME/arp_filter", "net/ipv4/conf/eth0.7/arp_filter"],
@@ -215,7 +215,7 @@ Deno.test("args.cni.sysctl is merged key by key, also without a top-level sysctl
   assert.equal(settings({ args: { cni: { sysctl: { "net.b": "2" } } } }).sysctls.length, 1);
 });
 
-Deno.test("[tuning 4.7] everything wrong with a configuration is refused before the first sysctl is written", () => {
+Deno.test("everything wrong with a configuration is refused before the first sysctl is written", () => {
   assert.match(refusal({ sysctl: { "kernel.hostname": "x" } }).msg, /"kernel\.hostname": it is not below net/);
   assert.match(refusal({}, "MAC=zz").msg, /MAC=zz: it is not an Ethernet address/);
   assert.match(refusal({}, "IP=10.0.0.1").msg, /"IP=10\.0\.0\.1": unknown keys/);
@@ -234,7 +234,7 @@ Deno.test("a sysctl the container does not have is refused before anything is ch
   assert.deepEqual(machine.asked, []);
 });
 
-Deno.test("[tuning 4.1] ADD and CHECK without prevResult say so", async () => {
+Deno.test("ADD and CHECK without prevResult say so", async () => {
   const machine = machineWithLink();
   const refused = await machine.run(Effect.flip(tuning.add(request({ mtu: 1454 }, "", null))));
   assert.match(refused.message, /must be called as chained plugin/);
@@ -243,7 +243,7 @@ Deno.test("[tuning 4.1] ADD and CHECK without prevResult say so", async () => {
   assert.deepEqual(await machine.run(tuning.check?.(request({})) ?? Effect.succeed(["none"])), []);
 });
 
-Deno.test("[plugins 10.2] a new MAC is allowed by the spoof check of this attachment, and by no other's", async () => {
+Deno.test("a new MAC is allowed by the spoof check of this attachment, and by no other's", async () => {
   const machine = machineWithLink();
   const check = (containerId: string, hostVeth: string) =>
     machine.run(spoofCheck({ key: { ...KEY, containerId }, hostVeth, mac: OLD }));
@@ -259,7 +259,7 @@ Deno.test("[plugins 10.2] a new MAC is allowed by the spoof check of this attach
   assert.deepEqual(machine.dump(), before);
 });
 
-Deno.test("[tuning 4.6] without a log DEL restores what Go's plugin saved, and throws it away", async () => {
+Deno.test("without a log DEL restores what Go's plugin saved, and throws it away", async () => {
   const path = "/run/cni/tuning/c1_eth0.json";
   const saved = JSON.stringify({ mac: OLD, promisc: false, mtu: 1500, allmulti: false, txQLen: 1000 }, null, 1);
   const adopt = (files: Readonly<Record<string, string>>, withLink = true) => {
