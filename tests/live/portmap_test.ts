@@ -61,7 +61,7 @@ class Ports extends Lab {
 for (const version of VERSIONS) {
   Deno.test({
     ...live(
-      `[PM22, PM23] portmap ${version}: the result passes through, CHECK agrees, a flushed port is found, DEL twice`,
+      `[PM19, PM22, PM23] portmap ${version}: the result passes through, CHECK agrees, a flushed port is found, DEL twice`,
     ),
     async fn() {
       using lab = new Ports(version);
@@ -196,5 +196,19 @@ Deno.test({
     await lab.detach("c1");
     await lab.isClean("br7");
     assert.equal(lab.remains().firewall, "");
+  },
+});
+
+Deno.test({
+  ...live("[PM20] portmap: ten DELs at once take the port away, and none of them minds the others"),
+  async fn() {
+    using lab = new Ports("1.0.0");
+    const { netns, result } = await lab.bridged("c1");
+    const config = lab.portmapConfig(result, web);
+    await lab.ok("portmap", { verb: "ADD", config, netns });
+    assert.match(lab.host.must("nft list map inet cleat hostports4"), /8080/);
+    await Promise.all(Array.from({ length: 10 }, () => lab.ok("portmap", { verb: "DEL", config, netns })));
+    await lab.detach("c1");
+    await lab.isClean("br7");
   },
 });

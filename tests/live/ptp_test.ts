@@ -164,3 +164,50 @@ Deno.test({
     await lab.isClean();
   },
 });
+
+Deno.test({
+  ...live(
+    "[PT2, PT3] ptp with either backend named: masquerade is there after ADD, CHECK agrees, and DEL takes it away",
+  ),
+  async fn() {
+    for (const ipMasqBackend of ["iptables", "nftables"]) {
+      using lab = new Lab(bin);
+      const netns = lab.container();
+      const ipam = ipamIn(lab, "10.1.2.0/24");
+      const config = { cniVersion: "1.0.0", name: "mynet", type: "ptp", ipMasq: true, ipMasqBackend, ipam };
+      const prevResult = await lab.ok("ptp", { verb: "ADD", config, netns });
+      assert.match(lab.host.must("nft list table inet cleat"), /10\.1\.2\.2/);
+      netns.must("ping -c1 -W2 10.1.2.1");
+      await lab.ok("ptp", { verb: "CHECK", config: { ...config, prevResult }, netns });
+      await lab.ok("ptp", { verb: "DEL", config, netns });
+      await lab.isClean();
+    }
+  },
+});
+
+Deno.test({
+  ...live(
+    "[PT9, PT10] ptp with a small MTU, alone and in a list before bandwidth: an address of the range, and the limit",
+  ),
+  async fn() {
+    for (const cniVersion of ["0.3.0", "0.3.1"]) {
+      using lab = new Lab(bin);
+      const netns = lab.container();
+      const ptp = { type: "ptp", ipMasq: true, mtu: 512, ipam: ipamIn(lab, "10.1.2.0/24") };
+      const limit = { type: "bandwidth", ingressRate: 8_000_000, ingressBurst: 8_000_000 };
+      const isAlone = cniVersion === "0.3.0";
+      const list = { cniVersion, name: "mynet", plugins: isAlone ? [ptp] : [ptp, limit] };
+      Deno.writeTextFileSync(`${lab.folder}/mynet.conflist`, JSON.stringify(list));
+      const verb = async (name: string) => {
+        const { code, stdout, stderr } = await lab.cleat([name, "mynet", netns.path], { CNI_CONTAINERID: "c1" });
+        assert.equal(code, 0, stdout + stderr);
+      };
+      await verb("add");
+      const [link] = JSON.parse(netns.must("ip -j address show eth0"));
+      assert.deepEqual([link.mtu, link.addr_info[0].local], [512, "10.1.2.2"]);
+      assert.equal(/ tbf /.test(lab.host.must("tc qdisc show")), !isAlone);
+      await verb("del");
+      await lab.isClean();
+    }
+  },
+});

@@ -170,3 +170,15 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  ...live("[TU18] tuning: the name of an interface has no slash"),
+  async fn() {
+    using lab = new Lab(bin);
+    const netns = lab.container();
+    const call = { verb: "ADD", config: { cniVersion: "1.0.0", name: "net1", type: "tuning" }, netns } as const;
+    const { code, msg, details = "" } = await lab.refused("tuning", { ...call, ifName: "eth/0" });
+    assert.deepEqual([code, /"eth\/0"/.test(msg)], [4, true], msg);
+    assert.match(details, /no '\/'/);
+  },
+});

@@ -71,6 +71,67 @@ for (const [kind, make] of leasePools) {
     assert.deepEqual(answers.slice(2), ["3", "4", "5", "6", "2"].map(lease));
   });
 
+  Deno.test(`[HL14, HL16] ${kind}: what is taken behind the pointer is passed over`, async () => {
+    using pools = make();
+    const want = (ip: string) => ({ want: `192.168.1.${ip}` });
+    const answers = await told(
+      pools,
+      reserve(pools, owner("a"), want("4")),
+      reserve(pools, owner("b"), want("3")),
+      reserve(pools, owner("c"), want("2")),
+      reserve(pools, owner("d")),
+    );
+    assert.deepEqual(answers, ["4", "3", "2", "5"].map(lease));
+  });
+
+  Deno.test(`[HL21, HL22, HL28] ${kind}: three subnets in one set follow one another, round to the first`, async () => {
+    using pools = make();
+    const ranges = [0, 4, 8].map((first): LeaseRange => ({
+      subnet: `192.168.1.${first}/30`,
+      rangeStart: `192.168.1.${first + 1}`,
+      rangeEnd: `192.168.1.${first + 2}`,
+      gateway: `192.168.1.${first + 1}`,
+    }));
+    const next = (id: string) => reserve(pools, owner(id), { ranges });
+    const answers = await told(
+      pools,
+      ...["a", "b", "c"].map(next),
+      next("d"),
+      release(pools, owner("a")),
+      release(pools, owner("b")),
+      ...["e", "f"].map(next),
+      reserve(pools, owner("g"), { ranges: ranges.slice(0, 1) }),
+    );
+    const of = (last: number) => ({ address: `192.168.1.${last}/30`, gateway: `192.168.1.${last - 1}` });
+    assert.deepEqual(answers, [
+      ...[2, 6, 10].map(of),
+      "exhausted: all addresses of 192.168.1.1-192.168.1.2, 192.168.1.5-192.168.1.6, 192.168.1.9-192.168.1.10 are taken",
+      undefined,
+      undefined,
+      ...[2, 6].map(of),
+      "exhausted: all addresses of 192.168.1.1-192.168.1.2 are taken",
+    ]);
+  });
+
+  Deno.test(`[HL27, HL36] ${kind}: the first and the last of a range are in it, and their neighbours are not`, async () => {
+    const four = { ...SLASH_29, rangeStart: "192.168.1.3", rangeEnd: "192.168.1.5" };
+    const six = { ...SIX, rangeStart: "fd00::10", rangeEnd: "fd00::20" };
+    for (
+      const [range, inside, outside] of [
+        [four, ["192.168.1.3", "192.168.1.5"], ["192.168.1.2", "192.168.1.6"]],
+        [six, ["fd00::10", "fd00::20"], ["fd00::f", "fd00::21"]],
+      ] as const
+    ) {
+      using pools = make();
+      const want = (ip: string, id: string) => reserve(pools, owner(id), { want: ip, ranges: [range] });
+      const answers = await told(pools, ...[...inside, ...outside].map((ip, at) => want(ip, `c${at}`)));
+      assert.deepEqual(
+        answers.map((answer) => typeof answer === "string" ? answer.split(":")[0] : "given"),
+        ["given", "given", "outside", "outside"],
+      );
+    }
+  });
+
   Deno.test(`[HL19, HL23] ${kind}: a full set is exhausted until something is released`, async () => {
     using pools = make();
     const all = ["a", "b", "c", "d", "e"].map((id) => reserve(pools, owner(id)));

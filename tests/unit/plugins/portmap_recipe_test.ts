@@ -133,6 +133,16 @@ Deno.test("[PM27] udp connections are forgotten before and after the port opens,
   assert.ok(undone.lastIndexOf("conntrack.flush") > undone.lastIndexOf("nft.apply"), undone.join());
 });
 
+Deno.test("[PM18] the next container finds tables, chains and maps there, and makes elements alone", async () => {
+  const machine = machineWithBridge();
+  await machine.run(portmap.add(request("c1", mapped(web))));
+  const first = machine.performed.length;
+  const other = { ...PREV, ips: [{ address: "10.1.0.3/24" }, { address: "fd00:1::3/64" }] };
+  await machine.run(portmap.add(request("c2", mapped({ ...web, hostPort: 8081 }), other)));
+  const made = machine.performed.slice(first).flatMap((op) => op.op === "nft.apply" ? op.commands : []);
+  assert.deepEqual([...new Set(made.map((command) => "add" in command ? command.add : command.remove))], ["element"]);
+});
+
 Deno.test("[PM17, PM22] undo removes exactly the ports of one container", async () => {
   const machine = machineWithBridge();
   await machine.run(portmap.add(request("c1", mapped(web))));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { currentPage } from "../../../tasks/conformance.ts";
-import { type Item, parseChecklist } from "../../../tasks/conformance/checklist.ts";
+import { currentPage, readSources } from "../../../tasks/conformance.ts";
+import { type Item, parseChecklist, parseScenarios } from "../../../tasks/conformance/checklist.ts";
 import { FILTER, itemsOf, namedTests } from "../../../tasks/conformance/named_tests.ts";
 import { outcomesOf } from "../../../tasks/conformance/outcomes.ts";
 import { PAGE, renderPage } from "../../../tasks/conformance/page.ts";
@@ -51,9 +51,29 @@ for (
   });
 }
 
+Deno.test("the scenarios of a plugin are one section, whose items all count", () => {
+  const { letter, title, items } = parseScenarios("macvlan", "MV1 one\n  differs: because\n  of this\nMV2 two\n");
+  assert.deepEqual([letter, title], ["MV", "macvlan"]);
+  assert.deepEqual(items, [
+    { id: "MV1", tag: "P", words: "one", excuse: { kind: "differs", reason: "because of this" } },
+    { id: "MV2", tag: "P", words: "two", excuse: null },
+  ]);
+  for (const wrong of ["MV2 two", "MV1 one\nPT2 two", "MV1 one\nMV3 three", "one", "  differs: a", "MV1 one\nMV2"]) {
+    assert.throws(() => parseScenarios("macvlan", wrong), /^Error: Cannot read the /, wrong);
+  }
+});
+
+Deno.test("no two plugins have one prefix", () => {
+  const { sections } = readSources();
+  const plugins = sections.filter(({ items }) => items.some(({ tag }) => tag === "P"));
+  assert(plugins.length > 0);
+  assert.equal(new Set(plugins.map(({ letter }) => letter)).size, plugins.length);
+});
+
 Deno.test("a test's name carries one number or several, also of a part of an item", () => {
   assert.deepEqual(itemsOf("[B12] a sentence"), ["B12"]);
   assert.deepEqual(itemsOf("[A49.2, C20] a sentence"), ["A49", "C20"]);
+  assert.deepEqual(itemsOf("[MV3, B12] a sentence"), ["MV3", "B12"]);
   for (const name of ["a sentence [B12]", "[cache] a sentence", "[K1] a sentence", "[B12]", "[B12,] a", ""]) {
     assert.deepEqual(itemsOf(name), [], name);
   }
@@ -61,7 +81,7 @@ Deno.test("a test's name carries one number or several, also of a part of an ite
 
 Deno.test("the filter keeps exactly the names that carry a number", () => {
   const pattern = new RegExp(FILTER.slice(1, -1));
-  assert(pattern.test("[B12] a sentence"));
+  for (const name of ["[B12] a sentence", "[MV3] a sentence"]) assert(pattern.test(name), name);
   for (const name of ["B12 a sentence", "[cache] a sentence", "a [B12] sentence"]) assert(!pattern.test(name), name);
 });
 
@@ -133,4 +153,20 @@ Deno.test("the page shows reasons, tests with their files, and what has no test"
   assert(page.includes("- **A1** S one\n  - it \\*is\\* ([a_test.ts](../tests/a_test.ts))\n"));
   assert(page.includes("- **A2** L two: *differs*\n  - because of this\n- **A3** SL three: *no test*\n"));
   assert(page.includes("\n## B. Second\n\n- **B1** R four: *does not apply*\n  - never\n"));
+  assert(!page.includes("## Plugins"));
+});
+
+Deno.test("the page has a table of the plugins, and a section for each", () => {
+  const plugins = [parseScenarios("ptp", "PT1 one\nPT2 two\n  differs: because"), parseScenarios("vlan", "VL1 three")];
+  const tests = [{ items: ["PT1"], sentence: "it is", file: "tests/a_test.ts" }];
+  const page = renderPage([...parseChecklist(CHECKLIST), ...plugins], tests);
+  assert(page.includes("| P: the tests of Go's plugins | 1 | 1 | 3 |\n"));
+  assert(page.includes("\n## Plugins\n\n| plugin | tested | different, for a reason | of |\n"));
+  assert(page.includes("| ptp | 1 | 1 | 2 |\n| vlan | 0 | 0 | 1 |\n"));
+  assert(
+    page.includes(
+      "\n### ptp\n\n- **PT1** one\n  - it is ([a_test.ts](../tests/a_test.ts))\n- **PT2** two: *differs*\n",
+    ),
+  );
+  assert(page.includes("\n### vlan\n\n- **VL1** three: *no test*\n"));
 });
