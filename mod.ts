@@ -84,7 +84,7 @@ export type {
   OpName,
   Side,
 } from "./src/effects/kernel/op.ts";
-export type { AddressOp, NeighbourOp, RouteOp } from "./src/effects/kernel/op.ts";
+export type { AddressLifetime, AddressOp, NeighbourOp, RouteOp, RuleOp } from "./src/effects/kernel/op.ts";
 export type {
   LinkIdentity,
   LinkKind,
@@ -96,7 +96,7 @@ export type {
   TapKind,
 } from "./src/effects/kernel/op.ts";
 export type { ClassOp, FilterOp, QdiscKind, QdiscPlace, TokenBucket } from "./src/effects/kernel/op.ts";
-export type { IpvlanMode, MacvlanMode, PortSettings, PortVlan, VethPeer } from "./src/effects/kernel/op.ts";
+export type { IpvlanMode, MacvlanMode, PortSettings, PortVlan, VethPeer, VrfKind } from "./src/effects/kernel/op.ts";
 export type {
   NftCommand,
   NftElement,
@@ -123,6 +123,7 @@ export type {
   Link,
   LinkFooting,
   Neighbour,
+  PolicyRule,
   Qdisc,
   Route,
   TrafficClass,

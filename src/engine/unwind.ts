@@ -1,8 +1,9 @@
 /** Popping the undo stack: what DEL, a failed ADD, garbage collection and recovery have in common. */
 import * as Effect from "effect/Effect";
 import { belongs } from "../effects/kernel/belongs.ts";
-import { ABSENT, Host, type HostView, Kernel } from "../effects/kernel/host.ts";
+import { Host, type HostView, Kernel } from "../effects/kernel/host.ts";
 import type { Op } from "../effects/kernel/op.ts";
+import { isUndone } from "../effects/kernel/undo_removal.ts";
 import { type Entry, residue } from "../machines/entry.ts";
 import { CniCode, type CniFailure } from "../spec/failure.ts";
 import type { AttachmentKey } from "../spec/key.ts";
@@ -17,9 +18,9 @@ import type { EffectError } from "./plugin.ts";
  * Whether the error says that there is nothing to undo. A plugin whose ADD failed and that cannot be started has, but for
  * its removal in between, never run: to wait for it would keep the attachment from ever being detached.
  */
-const isAbsent = (error: EffectError, { outcome }: Entry): boolean =>
+const isAbsent = (error: EffectError, { outcome }: Entry, undo: Op): boolean =>
   error._tag === "HostError"
-    ? ABSENT.has(error.errno)
+    ? isUndone(undo, error.errno)
     : error._tag === "DelegateError" && outcome === "failed" && error.didNothing === true;
 
 /** Undoes what is on the stack, last in, first out; goes on after a failure. Answers what could not be undone. */
@@ -70,7 +71,7 @@ const undoOne = Effect.fnUntraced(
 const attemptUndo = (services: Hands, call: Call, journal: Journal, entry: Entry, undo: Op) =>
   Effect.match(Effect.suspend(() => execute(services, call, journal.snapshot, undo)), {
     onSuccess: () => null,
-    onFailure: (error) => isAbsent(error, entry) ? null : toCniFailure(error),
+    onFailure: (error) => isAbsent(error, entry, undo) ? null : toCniFailure(error),
   }).pipe(Effect.catchDefect((defect) =>
     // Whatever one step comes to, the others are undone.
     Effect.succeed(refuse(call.key, entry, defect instanceof Error ? defect.message : String(defect)))

@@ -57,6 +57,7 @@ const parent = ({ parent: { on, name } }: LinkOver): string => `${name} ${where(
 
 function link(op: Extract<Op, { op: "link.create" }>): string {
   const master = optional("in", op.master);
+  if (op.link.kind === "vrf") return `vrf ${op.name} with table ${op.link.table} ${where(op.on)}`;
   if ("parent" in op.link) return `${over(op.link)} ${op.name} ${where(op.on)}, on ${parent(op.link)}`;
   if (op.link.kind !== "veth") return `${op.link.kind} ${op.name} ${where(op.on)}`;
   return `veth ${op.name} ${where(op.on)}${master}, its peer ${op.link.peer.name} ${where(op.link.peer.on)}`;
@@ -96,7 +97,7 @@ export function describeOp(op: Op): string {
         op.was.addresses.length === 0 ? "" : `, with ${op.was.addresses.join(", ")}`
       }`;
     case "link.delete":
-      return `delete link ${op.name} ${where(op.on)}`;
+      return `delete link ${op.name} ${where(op.on)}${op.whileUnused === undefined ? "" : " unless it is in use"}`;
     case "vlan.add":
     case "vlan.delete": {
       const vids = op.vlans.map(({ vid, to }) => (to === undefined ? `${vid}` : `${vid}-${to}`)).join(", ");
@@ -113,6 +114,9 @@ export function describeOp(op: Op): string {
         optional("src", op.src)
       } ${where(op.on)}`;
     }
+    case "rule.add":
+    case "rule.remove":
+      return `${op.op === "rule.add" ? "add" : "remove"} rule from ${op.from} lookup ${op.table} ${where(op.on)}`;
     case "neighbour.add":
       return `add neighbour ${op.ip} lladdr ${op.mac} to ${op.link} ${where(op.on)}`;
     case "neighbour.remove":

@@ -1,5 +1,5 @@
 /** Which plugins there are and which spec versions each speaks: what VERSION answers, without loading a plugin. */
-import { VERSIONS, VERSIONS_WITH_INTERFACES } from "../spec/released_versions.ts";
+import { VERSIONS, VERSIONS_WITH_INTERFACES, versionsSince } from "../spec/released_versions.ts";
 
 /** Spec versions by plugin type, lowest first. */
 export const PLUGIN_VERSIONS: Readonly<Record<string, readonly string[]>> = {
@@ -19,5 +19,7 @@ export const PLUGIN_VERSIONS: Readonly<Record<string, readonly string[]>> = {
   "dhcp": VERSIONS,
   "static": VERSIONS,
   "tap": VERSIONS,
+  "vrf": versionsSince("0.3.1"),
+  "sbr": VERSIONS,
   "vlan": VERSIONS,
 };

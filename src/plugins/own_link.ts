@@ -47,9 +47,16 @@ export const createOwnLink = (
     "HostError",
     (error) => {
       if (PRESENT.has(error.errno)) return taken(ifName, link);
-      return error.extack?.startsWith(UNKNOWN_KIND) === true ? unknownKind(ifName, link.kind) : Effect.fail(error);
+      return orUnknownKind(ifName, link)(error);
     },
   );
+
+/** A kernel that does not know such links says so in its own words; any other failure stays. */
+export const orUnknownKind =
+  (name: string, { kind }: LinkKind) => <E extends EffectError>(error: E): Effect.Effect<never, E | Refused> =>
+    error._tag === "HostError" && error.extack?.startsWith(UNKNOWN_KIND) === true
+      ? unknownKind(name, kind)
+      : Effect.fail(error);
 
 /** The words that go with EOPNOTSUPP where the kernel does not know the kind (rtnl_newlink, net/core/rtnetlink.c). */
 const UNKNOWN_KIND = "Unknown device type";

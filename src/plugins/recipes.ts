@@ -22,6 +22,8 @@ const loaders: Readonly<Record<string, () => Promise<AnyPlugin>>> = {
   "ptp": async () => anyPlugin((await import("./ptp.ts")).ptp),
   "tap": async () => anyPlugin((await import("./tap.ts")).tap),
   "dhcp": async () => anyPlugin((await import("./dhcp.ts")).dhcp),
+  "sbr": async () => anyPlugin((await import("./sbr.ts")).sbr),
+  "vrf": async () => anyPlugin((await import("./vrf.ts")).vrf),
   "static": async () => anyPlugin((await import("./static.ts")).staticIpam),
 };
 

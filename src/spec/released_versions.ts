@@ -3,8 +3,11 @@
 /** Every released version, lowest first. */
 export const VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
 
+/** Those that a plugin speaks which began with this one. */
+export const versionsSince = (first: SpecVersion): readonly SpecVersion[] => VERSIONS.slice(VERSIONS.indexOf(first));
+
 /** Those whose results name interfaces. */
-export const VERSIONS_WITH_INTERFACES: readonly SpecVersion[] = VERSIONS.slice(VERSIONS.indexOf("0.3.0"));
+export const VERSIONS_WITH_INTERFACES: readonly SpecVersion[] = versionsSince("0.3.0");
 
 /** A released version. */
 export type SpecVersion = typeof VERSIONS[number];

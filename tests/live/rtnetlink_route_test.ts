@@ -25,7 +25,7 @@ Deno.test({ name: "addresses are added and removed as ip shows them", ignore }, 
   assert.deepEqual(seen().filter(({ scope }) => scope === 0), [
     { address: "10.1.0.5/24", ...usable },
     { address: "10.9.0.4/31", ...usable },
-    { address: "fd00::5/64", ...usable },
+    { address: "fd00::5/64", ...usable, noDad: true },
   ]);
   assert.deepEqual(seen().filter(({ scope }) => scope === 253).map(({ address }) => address.slice(0, 5)), ["fe80:"]);
   assert.equal(

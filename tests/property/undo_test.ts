@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import * as Effect from "effect/Effect";
-import { ABSENT } from "../../src/effects/kernel/host.ts";
 import type { KernelOp, Op } from "../../src/effects/kernel/op.ts";
 import { createdLinks, undoFor } from "../../src/effects/kernel/undo.ts";
+import { isUndone } from "../../src/effects/kernel/undo_removal.ts";
 import { applied, type Entry, failed, intended, residue } from "../../src/machines/entry.ts";
 import type { Json, JsonObject } from "../../src/spec/json.ts";
 import { NETNS, newMachine, outcome } from "../support/machine.ts";
@@ -67,7 +67,7 @@ class Stream {
     const failures: string[] = [];
     for (const { undo } of residue(this.#stack).slice(0, count)) {
       const ended = this.#apply("undo", undo);
-      if (ended !== "ok" && !ABSENT.has(ended)) failures.push(`${undo.op} ${ended}`);
+      if (ended !== "ok" && !isUndone(undo, ended)) failures.push(`${undo.op} ${ended}`);
     }
     return failures;
   }

@@ -45,6 +45,7 @@ const probe = () => {
     macvlan: hasKind("macvlan"),
     vlan: hasKind("vlan"),
     ipvlan: hasKind("ipvlan"),
+    vrf: hasKind("vrf"),
   };
 };
 

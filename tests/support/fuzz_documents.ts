@@ -240,6 +240,15 @@ export const REQUESTS: Readonly<Record<string, JsonObject>> = {
     },
     prevResult: PREVIOUS,
   },
+  "sbr": {
+    ...ENVELOPE,
+    type: "sbr",
+    table: 5000,
+    gateways: ["10.1.0.1", "fd00:1::1"],
+    addSourceHints: true,
+    prevResult: PREVIOUS,
+  },
+  "vrf": { ...ENVELOPE, type: "vrf", vrfname: "red", table: 77, prevResult: PREVIOUS },
   "static": {
     ...ENVELOPE,
     type: "static",

@@ -13,6 +13,7 @@ import type { Stage } from "./host_stage.ts";
 export type Look =
   | { readonly look: "link" | "addresses" | "neighbours" | "vlans"; readonly on: Side; readonly name: string }
   | { readonly look: "routes"; readonly on: Side; readonly family: 4 | 6; readonly table?: number }
+  | { readonly look: "rules"; readonly on: Side; readonly family: 4 | 6 }
   | { readonly look: "towards"; readonly on: Side; readonly ip: string }
   | { readonly look: "qdisc" | "class" | "filters"; readonly on: Side; readonly name: string; readonly at: string }
   | { readonly look: "sysctl"; readonly on: Side; readonly key: string }
@@ -109,6 +110,8 @@ const see = (view: HostView, look: Look, macs: ReadonlySet<string>): Effect.Effe
       return Effect.map(view.vlans(look.on, look.name), byText);
     case "routes":
       return Effect.map(view.routes(look.on, look.family, look.table), showRoutes);
+    case "rules":
+      return Effect.map(view.policyRules(look.on, look.family), (rules) => rules.map(inOrder));
     case "towards":
       return Effect.map(view.linkTowards(look.on, look.ip), (link) => link?.name ?? null);
     case "qdisc":

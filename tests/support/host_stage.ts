@@ -34,7 +34,7 @@ const stateOf = (host: HostShape, { on, name }: Until): string =>
 const recordedOf = ({ netns }: HostShape): NetnsWanted => netns === null ? null : { recorded: netns };
 
 /** Kinds of links that not every kernel has; the twin goes without them, too. */
-const OTHER_KINDS = ["dummy", "macvlan", "vlan", "ipvlan", "tap"] as const;
+const OTHER_KINDS = ["dummy", "macvlan", "vlan", "ipvlan", "tap", "vrf"] as const;
 
 /** The simulated machine. */
 export function simulatedStage(): Stage {

@@ -4,8 +4,10 @@
  * attachment's own. What cannot be told from the log alone, the kernel is asked (see `unwind.ts`).
  */
 import type { AttachmentKey } from "../../spec/key.ts";
+import { MAIN_TABLE } from "../../spec/routing.ts";
 import type { NftCommand, NftElement } from "./nft.ts";
 import type { LeaseOwner, Op, PortVlan } from "./op.ts";
+import { canonicalPrefix, metricOf, sameAddress, sameIp } from "./same.ts";
 import { createdLinks, linkKey } from "./undo.ts";
 
 type Of<Name extends Op["op"]> = Extract<Op, { readonly op: Name }>;
@@ -39,6 +41,15 @@ const nftBelongs = (key: AttachmentKey, op: Of<"nft.apply">, undo: Of<"nft.apply
     added.every(({ comment }) => comment === undefined || isCommentOf(comment, key));
 };
 
+const sameGateway = (a: string | undefined, b: string | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : sameIp(a, b);
+
+/** What is shared is deleted only while it is unused, and is nobody else's. */
+const isShared = ({ join }: Of<"link.create">, { whileUnused }: Of<"link.delete">): boolean =>
+  join === undefined || whileUnused === undefined
+    ? join === undefined && whileUnused === undefined
+    : whileUnused.aliases.every((alias) => alias === "" || alias === join.alias);
+
 /** The op with this name that undoes by saying the same again. */
 const named = <Name extends Op["op"]>(op: Op, name: Name): object => ({ ...op, op: name });
 
@@ -67,7 +78,7 @@ const isInverse = (key: AttachmentKey, op: Op, undo: Op): boolean => {
   switch (op.op) {
     case "link.create":
       return undo.op === "link.delete" && undo.on === op.on && undo.name === op.name &&
-        createdLinks([op]).has(linkKey(undo.on, undo.name));
+        isShared(op, undo) && createdLinks([op]).has(linkKey(undo.on, undo.name));
     case "link.move":
       return undo.op === "link.return" && op.on === "host" && op.to.on === "container" && undo.on === op.on &&
         undo.name === op.name && same(undo.from, op.to) && same(undo.link, op.link);
@@ -84,6 +95,15 @@ const isInverse = (key: AttachmentKey, op: Op, undo: Op): boolean => {
       return op.on === "container" && same(named(op, "address.remove"), undo);
     case "route.add":
       return op.on === "container" && same(named(op, "route.remove"), undo);
+    case "rule.add":
+      return op.on === "container" && same(named(op, "rule.remove"), undo);
+    case "address.remove":
+      return undo.op === "address.add" && op.on === "container" && undo.on === op.on && undo.link === op.link &&
+        sameAddress(undo.address, op.address);
+    case "route.remove":
+      return undo.op === "route.add" && op.on === "container" && undo.on === op.on && undo.link === op.link &&
+        canonicalPrefix(undo.dst) === canonicalPrefix(op.dst) && sameGateway(undo.gw, op.gw) &&
+        undo.metric === metricOf(op) && undo.table === (op.table ?? MAIN_TABLE);
     case "neighbour.add":
       return op.on === "container" && same(named(op, "neighbour.remove"), undo);
     case "qdisc.add":
@@ -112,8 +132,7 @@ const isInverse = (key: AttachmentKey, op: Op, undo: Op): boolean => {
     case "link.delete":
     case "link.return":
     case "vlan.delete":
-    case "address.remove":
-    case "route.remove":
+    case "rule.remove":
     case "neighbour.remove":
     case "qdisc.delete":
     case "class.add":

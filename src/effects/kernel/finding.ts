@@ -20,5 +20,8 @@ export const expect = (thing: string, what: string, expected: string, found: str
 /** What should be there and is not. */
 export const missing = (thing: string): Findings => [`${thing}: expected it to exist, found none`];
 
+/** What was found instead, where that may be several things or none. */
+export const listed = (things: readonly string[]): string => things.length === 0 ? "none" : things.join(", ");
+
 /** A switch in words. */
 export const onOff = (flag: boolean): string => flag ? "on" : "off";

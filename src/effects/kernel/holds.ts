@@ -3,16 +3,16 @@
  * op in its log, so looking again at each op finds every drift.
  */
 import * as Effect from "effect/Effect";
-import { MAIN_TABLE } from "../../spec/routing.ts";
 import type { Lease, LeaseError, LeasesView } from "../leases/leases.ts";
-import { expect, type Findings, FINE, linkAt, missing, onOff, where } from "./finding.ts";
+import { expect, type Findings, FINE, linkAt, listed, missing, onOff, where } from "./finding.ts";
+import { checkRoute, checkRule } from "./holds_route.ts";
 import { checkTap } from "./holds_tap.ts";
 import { checkClass, checkFilter, checkQdisc } from "./holds_tc.ts";
-import type { HostError, HostView, Link, LinkFooting, Route } from "./host.ts";
+import type { HostError, HostView, Link, LinkFooting } from "./host.ts";
 import { checkOpened, checkZone } from "./holds_forward.ts";
 import type { NftElement, NftField } from "./nft.ts";
 import type { LinkOver, LinkSettings, Op, PortVlan, Side } from "./op.ts";
-import { canonicalIp, canonicalPrefix, metricOf, sameAddress, sameElementValue, sameIp, sameRoute } from "./same.ts";
+import { canonicalIp, sameAddress, sameElementValue, sameIp } from "./same.ts";
 
 type Of<Name extends Op["op"]> = Extract<Op, { readonly op: Name }>;
 type Looked = Effect.Effect<Findings, HostError>;
@@ -65,10 +65,12 @@ const checkCreate = Effect.fnUntraced(function* (op: Of<"link.create">, view: Ho
   const link = yield* view.link(op.on, op.name);
   if (link === null) return missing(thing);
   if (link.kind !== op.link.kind) return expect(thing, "kind ", op.link.kind, link.kind ?? "none");
+  const table = op.link.kind === "vrf" ? `${op.link.table}` : null;
   const filtering = op.link.kind === "bridge" && op.link.vlanFiltering === true;
   return [
     ...(filtering ? expect(thing, "VLAN filtering ", "on", onOff(link.vlanFiltering === true)) : FINE),
     ...checkTap(thing, op.link, link),
+    ...(table === null ? FINE : expect(thing, "table ", table, `${link.vrfTable ?? "none"}`)),
     ...(yield* checkVeth(view, op, link)),
     ...(yield* checkParent(view, op, link)),
     ...(op.master === undefined ? FINE : yield* checkMaster(view, op.on, link, op.master)),
@@ -141,8 +143,6 @@ const checkVlans = (op: Of<"vlan.add">, view: HostView): Looked =>
       return findings;
     }));
 
-const listed = (things: readonly string[]): string => things.length === 0 ? "none" : things.join(", ");
-
 const checkAddress = (op: Of<"address.add">, view: HostView): Looked =>
   Effect.map(view.addresses(op.on, op.link), (addresses) => {
     const found = addresses.find(({ address }) => sameAddress(address, op.address));
@@ -154,24 +154,6 @@ const checkAddress = (op: Of<"address.add">, view: HostView): Looked =>
       ? [`${thing}: expected address ${op.address} usable, found it a duplicate in the network`]
       : [];
   });
-
-type Way = Pick<Route, "gw" | "metric" | "src"> & { readonly link: string };
-
-/** Which way a route leads, in one text. */
-const wayText = ({ gw, link, metric, src }: Way): string =>
-  `via ${gw ?? "no gateway"} over ${link} with metric ${metric}${src === undefined ? "" : ` from ${src}`}`;
-
-const checkRoute = (op: Of<"route.add">, view: HostView): Looked => {
-  const table = op.table ?? MAIN_TABLE;
-  return Effect.map(view.routes(op.on, op.dst.includes(":") ? 6 : 4, table), (routes) => {
-    if (routes.some((route) => sameRoute(route, op))) return FINE;
-    const dst = canonicalPrefix(op.dst);
-    const others = routes.filter((route) => route.dst === dst)
-      .map(({ link, ...route }) => wayText({ ...route, link: link ?? "no link" }));
-    const expected = wayText({ ...op, gw: op.gw ?? null, metric: metricOf(op) });
-    return [`route to ${dst} in table ${table} ${where(op.on)}: expected ${expected}, found ${listed(others)}`];
-  });
-};
 
 const checkNeighbour = (op: Of<"neighbour.add">, view: HostView): Looked =>
   Effect.map(view.neighbours(op.on, op.link), (neighbours) => {
@@ -255,6 +237,8 @@ export const holds = (
       return checkAddress(op, view);
     case "route.add":
       return checkRoute(op, view);
+    case "rule.add":
+      return checkRule(op, view);
     case "neighbour.add":
       return checkNeighbour(op, view);
     case "qdisc.add":
@@ -278,6 +262,7 @@ export const holds = (
     case "vlan.delete":
     case "address.remove":
     case "route.remove":
+    case "rule.remove":
     case "neighbour.remove":
     case "qdisc.delete":
     case "conntrack.flush":

@@ -8,7 +8,7 @@ import type * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { LinkTap } from "./link_tap.ts";
 import type { NftElement, NftRule, NftTable } from "./nft.ts";
-import type { KernelOp, PortSettings, PortVlan, Side } from "./op.ts";
+import type { AddressLifetime, KernelOp, PortSettings, PortVlan, Side } from "./op.ts";
 import type { ProgramView } from "./program_view.ts";
 
 /** A network namespace. */
@@ -81,7 +81,7 @@ export interface Link {
   readonly promiscuity: number;
   /** IFF_ALLMULTI: it receives all multicast. */
   readonly allmulti: boolean;
-  /** Index of the bridge it is a port of, or null. */
+  /** Index of the bridge or VRF it is in, or null. */
   readonly master: number | null;
   /** IFLA_LINK: of a veth, the index of its peer in the peer's namespace; null where there is none. */
   readonly peer: number | null;
@@ -99,6 +99,8 @@ export interface Link {
   readonly over?: LinkFooting;
   /** Of a tap; otherwise absent. */
   readonly tap?: LinkTap;
+  /** Of a VRF: the number of its table; otherwise absent. */
+  readonly vrfTable?: number;
 }
 
 /** What a link stands on, and the data of its kind. */
@@ -123,6 +125,12 @@ export interface Address {
   readonly tentative: boolean;
   /** IFA_F_DADFAILED: another machine has it. */
   readonly dadFailed: boolean;
+  /** IFA_F_NODAD: it was not checked for duplicates. */
+  readonly noDad?: true;
+  /** IFA_F_NOPREFIXROUTE: it brought no route. */
+  readonly noPrefixRoute?: true;
+  /** How long it may still be used; absent where that is for ever. */
+  readonly lifetime?: AddressLifetime;
 }
 
 /** A route. A multipath route gives one entry per next hop. */
@@ -145,6 +153,24 @@ export interface Route {
   readonly advmss: number | null;
   /** RTA_PREFSRC, where a program has set it; absent on routes that the kernel made for an address. */
   readonly src?: string;
+  /** Who has made it (RTPROT_*, linux/rtnetlink.h); absent where that is 3, boot, as programs say that do not care. */
+  readonly protocol?: number;
+  /** It is one next hop of several that the kernel takes turns with. */
+  readonly multipath?: true;
+}
+
+/** A rule that says in which table a packet is looked up. */
+export interface PolicyRule {
+  /** FRA_PRIORITY: lower ones are asked first. */
+  readonly priority: number;
+  /** The prefix that the source is in; null for any source. */
+  readonly from: string | null;
+  /** Number of the table; 0 where the rule leads to none in particular. */
+  readonly table: number;
+  /** Who has made it (FRA_PROTOCOL); 0 where nobody has said so. */
+  readonly protocol: number;
+  /** It looks at nothing but the source, and does nothing but lead to the table. */
+  readonly plain: boolean;
 }
 
 /** A neighbour entry. */
@@ -223,6 +249,8 @@ export interface HostView extends ProgramView {
   readonly addresses: (on: Side, link: string) => Effect.Effect<readonly Address[], HostError>;
   /** All unicast routes of a family, in all tables, or in `table`. */
   readonly routes: (on: Side, family: 4 | 6, table?: number) => Effect.Effect<readonly Route[], HostError>;
+  /** The rules that choose a table, in the order in which they are asked (ip-rule(8)). */
+  readonly policyRules: (on: Side, family: 4 | 6) => Effect.Effect<readonly PolicyRule[], HostError>;
   /** The link the kernel would send to `ip` over, or null without a route. */
   readonly linkTowards: (on: Side, ip: string) => Effect.Effect<Link | null, HostError>;
   /** All neighbour entries of a link, of both families. */

@@ -21,6 +21,7 @@ export type LinkKind =
   /** Gives what is redirected to it a queue of its own, and then lets it go on where it was. */
   | { readonly kind: "ifb" }
   | TapKind
+  | VrfKind
   | LinkOver;
 
 /**
@@ -39,6 +40,16 @@ export interface TapKind {
   readonly group?: number;
   /** The SELinux context it is made in, which decides who may open it. */
   readonly selinuxContext?: string;
+}
+
+/** A domain of routes of its own for the links in it (drivers/net/vrf.c). */
+export interface VrfKind {
+  /** Name of the kind. */
+  readonly kind: "vrf";
+  /** Number of the table its links' packets are looked up in, 1 or more (IFLA_VRF_TABLE). */
+  readonly table: number;
+  /** EEXIST, and nothing is made, while another VRF of the namespace has that table. */
+  readonly alone?: boolean;
 }
 
 /** The link that another one stands on (IFLA_LINK), by its own side and name. */
@@ -72,7 +83,7 @@ export interface LinkSettings {
   readonly mtu?: number;
   /** With colons. */
   readonly mac?: string;
-  /** Name of the bridge it becomes a port of; null takes it out of its bridge. */
+  /** Name of the bridge or VRF it is put into; null takes it out. */
   readonly master?: string | null;
   /** IFF_PROMISC. */
   readonly promisc?: boolean;

@@ -7,9 +7,11 @@
 import type { JsonObject } from "../../spec/json.ts";
 import type { LinkIdentity, LinkKind, LinkSettings, LinkState } from "./link_types.ts";
 import type { NftCommand } from "./nft.ts";
+import type { AddressLifetime, RuleOp } from "./routing_types.ts";
 import type { ClassOp, FilterOp, QdiscKind, QdiscPlace } from "./tc_types.ts";
 
 export type * from "./link_types.ts";
+export type * from "./routing_types.ts";
 export type * from "./tc_types.ts";
 
 /** An op names a side, not a namespace: a stream has exactly one container namespace, recorded in its ADD. */
@@ -45,6 +47,10 @@ export interface AddressOp {
   readonly address: string;
   /** Skips duplicate address detection (IFA_F_NODAD). */
   readonly noDad?: boolean;
+  /** Brings no route to its network (IFA_F_NOPREFIXROUTE). */
+  readonly noPrefixRoute?: boolean;
+  /** How long it may be used (IFA_CACHEINFO); for ever where absent. */
+  readonly lifetime?: AddressLifetime;
 }
 
 /** A route over a link. */
@@ -71,6 +77,8 @@ export interface RouteOp {
   readonly src?: string;
   /** Of a removal: the route is the one that the kernel made for an address (RTPROT_KERNEL), not one of a program. */
   readonly byKernel?: boolean;
+  /** rtm_protocol, who has made it (RTPROT_*, linux/rtnetlink.h): 3, boot, where absent, unless `byKernel` says 2. */
+  readonly protocol?: number;
 }
 
 /** A permanent neighbour entry (NUD_PERMANENT). */
@@ -104,9 +112,20 @@ export type KernelOp =
     readonly mac?: string;
     readonly master?: string;
     readonly up?: boolean;
+    /**
+     * It is shared: a link of that name and kind, with the same data, that is there already will do, and it goes with its
+     * last member while it has this alias, which `link.set` gives it.
+     */
+    readonly join?: { readonly alias: string };
   }
   | { readonly op: "link.set"; readonly on: Side; readonly name: string; readonly set: LinkSettings }
-  | { readonly op: "link.delete"; readonly on: Side; readonly name: string }
+  | {
+    readonly op: "link.delete";
+    readonly on: Side;
+    readonly name: string;
+    /** Nothing happens to a link that is the master of another, or has none of these aliases; empty for none at all. */
+    readonly whileUnused?: { readonly aliases: readonly string[] };
+  }
   /** Takes a link to the other side, under a name that is free there, with this alias. It arrives down, without addresses. */
   | {
     readonly op: "link.move";
@@ -143,6 +162,8 @@ export type KernelOp =
   | ({ readonly op: "address.remove" } & AddressOp)
   | ({ readonly op: "route.add" } & RouteOp)
   | ({ readonly op: "route.remove" } & RouteOp)
+  | ({ readonly op: "rule.add" } & RuleOp)
+  | ({ readonly op: "rule.remove" } & RuleOp)
   | ({ readonly op: "neighbour.add" } & NeighbourOp)
   | ({ readonly op: "neighbour.remove" } & NeighbourOp)
   | ({ readonly op: "qdisc.add"; readonly handle: string; readonly qdisc: QdiscKind } & QdiscPlace)

@@ -1,9 +1,9 @@
 /** Whether what an op names and what the kernel shows are the same thing, however either is written. */
 import { canonicalCidr, canonicalIp as canonical, formatCidr, networkOf, parseCidr } from "../../spec/cidr.ts";
 import { DEFAULT_IPV6_METRIC, MAIN_TABLE } from "../../spec/routing.ts";
-import type { Route } from "./host.ts";
+import type { PolicyRule, Route } from "./host.ts";
 import type { NftElement, NftField } from "./nft.ts";
-import type { KernelOp } from "./op.ts";
+import type { KernelOp, RuleOp } from "./op.ts";
 
 type RouteOp = Extract<KernelOp, { readonly op: "route.add" | "route.remove" }>;
 
@@ -32,6 +32,10 @@ export const sameRoute = (route: Route, op: RouteOp): boolean =>
   (route.gw === null ? op.gw === undefined : op.gw !== undefined && sameIp(route.gw, op.gw)) &&
   route.link === op.link && route.metric === metricOf(op) && route.table === (op.table ?? MAIN_TABLE) &&
   (op.src === undefined || (route.src !== undefined && sameIp(route.src, op.src)));
+
+/** Whether the rule is exactly the one that the op names: one with further conditions is another. */
+export const isRuleOf = (rule: PolicyRule, op: Pick<RuleOp, "from" | "table" | "priority">): boolean =>
+  rule.plain && rule.from === canonicalPrefix(op.from) && rule.table === op.table && rule.priority === op.priority;
 
 /** One text for each value of a field; fields of different types never share one. */
 export const fieldKey = (field: NftField): string => {

@@ -7,11 +7,12 @@
  * attachments cannot restore one value in order, so none of them does.
  */
 import * as Effect from "effect/Effect";
-import { MAIN_TABLE } from "../../spec/routing.ts";
+import { MAIN_TABLE, routeKeys } from "../../spec/routing.ts";
 import type { HostError, HostView, Link } from "./host.ts";
 import type { NftCommand } from "./nft.ts";
 import type { KernelOp, LinkSettings, Op, PortSettings, PortVlan, Side } from "./op.ts";
-import { canonicalPrefix, sameAddress, sameIp, sameRoute } from "./same.ts";
+import { canonicalPrefix, isRuleOf, sameAddress, sameIp, sameRoute } from "./same.ts";
+import { restoreAddress, restoreRoute } from "./undo_removal.ts";
 
 /** What an undo is decided from: the kernel as it is now, and the links this stream made (`linkKey` of each end). */
 export interface UndoContext {
@@ -57,14 +58,15 @@ const isBorrowed = (on: Side, name: string, { created }: UndoContext): boolean =
 const unlessThere = <A>(there: Effect.Effect<A, HostError>, isThere: (found: A) => boolean, undo: Op): Undo =>
   Effect.map(there, (found) => isThere(found) ? null : undo);
 
-const undoCreate = (op: Of<"link.create">, { view }: UndoContext): Undo =>
-  isOwn(op)
-    ? unlessThere(view.link(op.on, op.name), (link) => link !== null, {
-      op: "link.delete",
-      on: op.on,
-      name: op.name,
-    })
-    : NOTHING;
+const undoCreate = (op: Of<"link.create">, { view }: UndoContext): Undo => {
+  const { on, name, join } = op;
+  if (!isOwn(op)) return NOTHING;
+  const undo = { op: "link.delete", on, name } as const;
+  if (join === undefined) return unlessThere(view.link(on, name), (link) => link !== null, undo);
+  // One that this op makes has no alias yet.
+  const aliases = (link: Link | null) => link === null ? ["", join.alias] : [join.alias];
+  return Effect.map(view.link(on, name), (link) => ({ ...undo, whileUnused: { aliases: aliases(link) } }));
+};
 
 /** The present values of exactly the settings that are about to change; null when the old master cannot be named. */
 const oldSettings = Effect.fnUntraced(function* (on: Side, link: Link, set: LinkSettings, view: HostView) {
@@ -124,16 +126,7 @@ const ownRoutes = Effect.fnUntraced(function* (on: Side, name: string, addresses
   const connected = new Set(addresses.map(canonicalPrefix));
   const found = [...(yield* view.routes(on, 4)), ...(yield* view.routes(on, 6))];
   return found.filter(({ link, dst, gw }) => link === name && !isLinkLocal(dst) && (gw !== null || !connected.has(dst)))
-    .map(({ dst, gw, metric, table, scope, mtu, advmss, src }) => ({
-      dst,
-      ...(gw === null ? {} : { gw }),
-      metric,
-      table,
-      scope,
-      ...(mtu === null ? {} : { mtu }),
-      ...(advmss === null ? {} : { advmss }),
-      ...(src === undefined ? {} : { src }),
-    }));
+    .map(routeKeys);
 });
 
 const isLinkLocal = (address: string): boolean => /^fe[89ab]/.test(address);
@@ -186,6 +179,20 @@ const undoAdd = (op: Of<"address.add" | "route.add" | "neighbour.add">, context:
   }
 };
 
+/** What is taken from a link that was there before is given back; what else it brings, the kernel makes itself. */
+const undoRemove = (op: Of<"address.remove" | "route.remove">, context: UndoContext): Undo => {
+  if (!isBorrowed(op.on, op.link, context)) return NOTHING;
+  return op.op === "address.remove" ? restoreAddress(op, context.view) : restoreRoute(op, context.view);
+};
+
+/** The host's rules are everybody's. */
+const undoRule = (op: Of<"rule.add">, { view }: UndoContext): Undo =>
+  op.on === "host" ? NOTHING : unlessThere(
+    view.policyRules(op.on, familyOf(op.from)),
+    (found) => found.some((rule) => isRuleOf(rule, op)),
+    { ...op, op: "rule.remove" },
+  );
+
 /** The link whose own settings the key holds: `net/ipv4/conf/eth0/arp_notify` belongs to eth0. */
 const linkOfKey = (key: string): string | undefined => /^net\/[^/]+\/(?:conf|neigh)\/([^/]+)\//.exec(key)?.[1];
 
@@ -234,6 +241,11 @@ const undoKernel = (op: KernelOp, context: UndoContext): Undo => {
     case "route.add":
     case "neighbour.add":
       return undoAdd(op, context);
+    case "address.remove":
+    case "route.remove":
+      return undoRemove(op, context);
+    case "rule.add":
+      return undoRule(op, context);
     case "sysctl.write":
       return undoSysctl(op, context);
     case "nft.apply":
@@ -256,8 +268,7 @@ const undoKernel = (op: KernelOp, context: UndoContext): Undo => {
     case "link.delete":
     case "link.return":
     case "vlan.delete":
-    case "address.remove":
-    case "route.remove":
+    case "rule.remove":
     case "neighbour.remove":
     case "qdisc.delete":
     case "class.add":

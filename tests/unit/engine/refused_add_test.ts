@@ -104,7 +104,7 @@ const NAMESPACES: readonly (readonly [netns: string, code: number, words: RegExp
 for (const [netns, code, words] of NAMESPACES) {
   Deno.test(`[B44, B48, B77, I4, J115] ADD into namespace "${netns}" is refused by every plugin with code ${code} and writes nothing`, async () => {
     const plugins = [{ type: "tuning" }]; // of "cleat", which would make nothing without
-    const raw = { cniVersion: "1.1.0", name: "net", prevResult: PREVIOUS, ipam: SUBNET, plugins };
+    const raw = { cniVersion: "1.1.0", name: "net", prevResult: PREVIOUS, ipam: SUBNET, plugins, vrfname: "red" };
     for (const type of registry.keys()) {
       const machine = machineOf();
       const before = machine.dump();

@@ -127,13 +127,43 @@ Deno.test("what is there already is not undone: adding it fails, and it belongs 
   assert.equal(undoOf({ op: "neighbour.add", on, link, ip: "10.1.0.9", mac: "0a:58:0a:01:00:08" }), null);
 });
 
-Deno.test("removals have no undo", () => {
+Deno.test("what is taken from a link that was there before is given back as it was, what is not there is not", () => {
+  const on = "container", link = "eth0";
+  const address = (address: string): Op => ({ op: "address.remove", on, link, address });
+  assert.deepEqual(undoOf(address("10.1.0.2/24")), { op: "address.add", on, link, address: "10.1.0.2/24" });
+  assert.equal(undoOf(address("10.1.0.3/24")), null);
+  assert.equal(undoOf(address("10.1.0.2/24"), CREATED), null);
+  const route = { op: "route.remove", on, link, dst: "10.9.0.0/16", gw: "10.1.0.1" } as const;
+  const same = { on, link, metric: 0, table: 254 } as const;
+  assert.deepEqual(undoOf(route), { op: "route.add", ...same, dst: "10.9.0.0/16", gw: "10.1.0.1", scope: 0 });
+  assert.equal(undoOf({ ...route, protocol: 4 }), null);
+  assert.equal(undoOf(route, CREATED), null);
+  const connected = { ...same, op: "route.add", dst: "10.1.0.0/24", scope: 253, protocol: 2, src: "10.1.0.2" };
+  for (const who of [{ protocol: 2 }, { byKernel: true }]) {
+    assert.deepEqual(undoOf({ op: "route.remove", on, link, dst: "10.1.0.0/24", ...who }), connected);
+  }
+});
+
+Deno.test("a rule of the container is undone by exactly its removal; those of the host are everybody's", () => {
+  const rule = { op: "rule.add", on: "container", from: "10.1.0.2/32", table: 100, priority: 32_765 } as const;
+  assert.deepEqual(undoOf(rule), { ...rule, op: "rule.remove" });
+  assert.equal(undoOf({ ...rule, on: "host" }), null);
+});
+
+Deno.test("a VRF that attachments share goes with its last member, whoever has made it", () => {
+  const vrf = { op: "link.create", on: "container", name: "red", link: { kind: "vrf", table: 7 } } as const;
+  const gone = { op: "link.delete", on: "container", name: "red" } as const;
+  const join = { alias: "shared" };
+  assert.deepEqual(undoOf({ ...vrf, join }), { ...gone, whileUnused: { aliases: ["", "shared"] } });
+  assert.deepEqual(undoOf(vrf), gone);
+});
+
+Deno.test("removals of links, and of what cannot be looked at, have no undo", () => {
   const on = "container", link = "eth0";
   const removals: readonly Op[] = [
     { op: "link.delete", on, name: link },
     { op: "vlan.delete", on, name: link, vlans: [{ vid: 7 }] },
-    { op: "address.remove", on, link, address: "10.1.0.2/24" },
-    { op: "route.remove", on, link, dst: "10.9.0.0/16" },
+    { op: "rule.remove", on, from: "10.1.0.2/32", table: 100, priority: 32_765 },
     { op: "neighbour.remove", on, link, ip: "10.1.0.9", mac: "0a:58:0a:01:00:09" },
     { op: "nft.apply", on: "host", commands: [{ remove: "element", ...element(80) }] },
     { op: "lease.release", pool: "/p", owner: OWNER },

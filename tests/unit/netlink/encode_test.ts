@@ -5,6 +5,7 @@ import { encodeCreate, encodeSet } from "../../../src/effects/kernel/linux/rtnet
 import { encodeNeighbour } from "../../../src/effects/kernel/linux/rtnetlink/neighbour.ts";
 import { encodePort } from "../../../src/effects/kernel/linux/rtnetlink/port.ts";
 import { encodeRoute } from "../../../src/effects/kernel/linux/rtnetlink/route.ts";
+import { encodeRule } from "../../../src/effects/kernel/linux/rtnetlink/rule.ts";
 import { decodeVlans, encodeVlans } from "../../../src/effects/kernel/linux/rtnetlink/vlan.ts";
 
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -224,4 +225,56 @@ Deno.test("a dummy says its name and its kind", () => {
     kind: "dummy",
     data: null,
   });
+});
+
+/** Golden bytes of rules and VRFs: payload after the netlink header, in groups of four bytes. */
+const grouped = (bytes: Uint8Array): string => hex(bytes).match(/.{1,8}/g)?.join(" ") ?? "";
+
+Deno.test("a rule is the source, its priority, and a table in the header or beyond 255 in its attribute", () => {
+  const on = "container";
+  const add = (from: string, table: number): string =>
+    grouped(encodeRule({ op: "rule.add", on, from, table, priority: 32_765 }));
+  assert.equal(add("192.168.1.209/32", 100), "02002000 64000001 00000000 08000200 c0a801d1 08000600 fd7f0000");
+  assert.equal(
+    add("fd00::10/128", 102),
+    "0a008000 66000001 00000000 14000200 fd000000 00000000 00000000 00000010 08000600 fd7f0000",
+  );
+  assert.equal(
+    add("192.168.1.209/32", 5000),
+    "02002000 00000001 00000000 08000200 c0a801d1 08000600 fd7f0000 08000f00 88130000",
+  );
+  assert.equal(add("10.1.0.9/24", 100), add("10.1.0.0/24", 100));
+});
+
+/** The request of the reference implementation, whose order of attributes and trailing NULs do not matter. */
+const VRF_77 = "00000000 00000000 00000000 00000000 09000300 626c7565 00000000 " +
+  "18001200 07000100 76726600 0c000200 08000100 4d000000";
+
+for (const table of [1, 77, 5000]) {
+  Deno.test(`a VRF says its name, its kind and its table ${table}`, () => {
+    const body = encodeCreate({ op: "link.create", on: "container", name: "blue", link: { kind: "vrf", table } }, {});
+    assert.equal(hex(body.subarray(0, 16)), "00".repeat(16));
+    assert.deepEqual(shown(body.subarray(16))[0], "3=626c756500");
+    const info = inside(body.subarray(16), 18);
+    assert.equal(shown(info)[0], "1=76726600");
+    const data = inside(info, 2);
+    assert.deepEqual(shown(data), [`1=${hex(new Uint8Array(Uint32Array.of(table).buffer))}`]);
+    if (table !== 77) return;
+    const theirs = Uint8Array.from(VRF_77.replaceAll(" ", "").match(/../g) ?? [], (byte) => parseInt(byte, 16));
+    assert.deepEqual(inside(theirs.subarray(16), 18, 2), data);
+  });
+}
+
+Deno.test("an address says that it ends, and that it brings no route", () => {
+  const op = { op: "address.add", on: "container", link: "eth0", address: "fd00::5/64" } as const;
+  const lifetime = { preferred: 60, valid: 0xffff_ffff };
+  const body = encodeAddress({ ...op, noDad: true, noPrefixRoute: true, lifetime }, 3);
+  assert.deepEqual(shown(body.subarray(8)).slice(2), ["8=02020000", "6=3c000000ffffffff0000000000000000"]);
+});
+
+Deno.test("a route says who has made it", () => {
+  const op = { op: "route.add", on: "container", link: "eth0", dst: "10.9.0.0/16" } as const;
+  for (const [more, protocol] of [[{}, 3], [{ byKernel: true }, 2], [{ protocol: 4 }, 4]] as const) {
+    assert.equal(encodeRoute({ ...op, ...more }, 3)[5], protocol);
+  }
 });

@@ -14,6 +14,7 @@ import { moveLink, returnLink } from "./rtnetlink/link_move.ts";
 import { addNeighbour, removeNeighbour } from "./rtnetlink/neighbour.ts";
 import { setPort } from "./rtnetlink/port.ts";
 import { addRoute, removeRoute } from "./rtnetlink/route.ts";
+import { addRule, removeRule } from "./rtnetlink/rule.ts";
 import { addVlans, deleteVlans } from "./rtnetlink/vlan.ts";
 import { writeSysctl } from "./sysctl.ts";
 import { createTap } from "./tap.ts";
@@ -37,7 +38,7 @@ function applyRoute({ route }: OpenNetns, op: KernelOp): void {
     case "link.set":
       return setLink(route, op.name, op.set);
     case "link.delete":
-      return deleteLink(route, op.name);
+      return deleteLink(route, op);
     case "port.set":
       return setPort(route, op.name, op.set);
     case "vlan.add":
@@ -52,6 +53,10 @@ function applyRoute({ route }: OpenNetns, op: KernelOp): void {
       return addRoute(route, op);
     case "route.remove":
       return removeRoute(route, op);
+    case "rule.add":
+      return addRule(route, op);
+    case "rule.remove":
+      return removeRule(route, op);
     case "neighbour.add":
       return addNeighbour(route, op);
     case "neighbour.remove":

@@ -36,6 +36,9 @@ const subjectOf = (op: KernelOp): string => {
     case "route.add":
     case "route.remove":
       return `${op.dst} over ${op.link}`;
+    case "rule.add":
+    case "rule.remove":
+      return `${op.from} to table ${op.table}`;
     case "neighbour.add":
     case "neighbour.remove":
       return `${op.ip} on ${op.link}`;

@@ -15,6 +15,7 @@ import { RTNLGRP, untilSettled } from "./rtnetlink/events.ts";
 import { allLinks, linkByIndex, linkByName } from "./rtnetlink/link_look.ts";
 import { neighboursOf } from "./rtnetlink/neighbour.ts";
 import { linkTowards, routesOf } from "./rtnetlink/route.ts";
+import { policyRulesOf } from "./rtnetlink/rule.ts";
 import { vlansOf } from "./rtnetlink/vlan.ts";
 import { classOf } from "./tc/class.ts";
 import { filtersOf } from "./tc/filter.ts";
@@ -83,6 +84,7 @@ export function linuxHost(sides: Sides, netns: NetnsIdentity | null): HostShape 
     addresses: (on, link) => look(on, "addresses", link, [], ({ route }) => addressesOf(route, link)),
     routes: (on, family, table) =>
       look(on, "routes", `IPv${family}`, [], ({ route }) => routesOf(route, family, table)),
+    policyRules: (on, family) => look(on, "rules", `IPv${family}`, [], ({ route }) => policyRulesOf(route, family)),
     linkTowards: (on, ip) => look(on, "route", ip, null, ({ route }) => linkTowards(route, ip)),
     neighbours: (on, link) => look(on, "neighbours", link, [], ({ route }) => neighboursOf(route, link)),
     vlans: (on, name) => look(on, "VLANs", name, [], ({ route }) => vlansOf(route, name)),

@@ -90,7 +90,7 @@ function createLabelled(op: CreateTap, selinuxContext: string, netns: OpenNetns)
   try {
     configure(netns, op);
   } catch (error) {
-    deleteLink(netns.route, op.name);
+    deleteLink(netns.route, { name: op.name });
     throw error;
   }
 }

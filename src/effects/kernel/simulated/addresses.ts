@@ -2,7 +2,7 @@
 import { type Cidr, formatIp, parseCidr } from "../../../spec/cidr.ts";
 import type { KernelOp } from "../op.ts";
 import { connect, disconnect, isSecondary, sameNetwork } from "./connected.ts";
-import { insert6, newAddress6 } from "./ipv6.ts";
+import { insert6, lifetimeOf, newAddress6 } from "./ipv6.ts";
 import { hasIpv6, ipv6Disabled, promotesSecondaries } from "./ipv6_state.ts";
 import { isBusy } from "./links_over.ts";
 import { refuse } from "./refusal.ts";
@@ -18,13 +18,15 @@ const find = (link: SimLink, { ip, prefix }: Cidr): SimAddress | undefined => {
   return link.addresses.find((address) => address.ip === text && address.prefix === prefix);
 };
 
-const add4 = (link: SimLink, { ip, prefix }: Cidr): SimAddress => {
+const add4 = (link: SimLink, { ip, prefix }: Cidr, op: Of<"address.add">): SimAddress => {
   const address: SimAddress = {
     family: 4,
     ip: formatIp(ip),
     prefix,
     scope: 0,
     noDad: true,
+    noPrefixRoute: op.noPrefixRoute === true,
+    lifetime: lifetimeOf(op),
     tentative: false,
     dadFailed: false,
   };
@@ -33,8 +35,8 @@ const add4 = (link: SimLink, { ip, prefix }: Cidr): SimAddress => {
   return address;
 };
 
-const add6 = (link: SimLink, { ip, prefix }: Cidr, noDad: boolean): SimAddress => {
-  const address = newAddress6(link, formatIp(ip), prefix, noDad);
+const add6 = (link: SimLink, { ip, prefix }: Cidr, op: Of<"address.add">): SimAddress => {
+  const address = newAddress6(link, formatIp(ip), prefix, op);
   insert6(link, address);
   return address;
 };
@@ -55,12 +57,12 @@ export const addAddress = (link: SimLink, op: Of<"address.add">): void => {
     const text = formatIp(cidr.ip);
     refuseBusy(link, text);
     if (link.addresses.some(({ ip }) => ip === text)) refuse("EEXIST", "ipv6: address already assigned");
-    connect(link, add6(link, cidr, op.noDad === true));
+    connect(link, add6(link, cidr, op));
     return;
   }
   if (find(link, cidr) !== undefined) refuse("EEXIST", "ipv4: Address already assigned");
   refuseBusy(link, formatIp(cidr.ip));
-  connect(link, add4(link, cidr));
+  connect(link, add4(link, cidr, op));
 };
 
 /** What goes with an address: of a primary IPv4 address its secondaries, unless those may be promoted. */

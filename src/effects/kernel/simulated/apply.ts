@@ -10,12 +10,13 @@ import { closeForward, deleteIptables, openForward } from "./iptables.ts";
 import { settle } from "./ipv6.ts";
 import { hasIpv6, ipv6Disabled } from "./ipv6_state.ts";
 import { setLink, setPort } from "./link_set.ts";
-import { createLink, deleteLink, type SideOf } from "./links.ts";
+import { createLink, deleteUnlessUsed, type SideOf } from "./links.ts";
 import { moveLink, returnLink } from "./links_move.ts";
 import { followParents } from "./links_over.ts";
 import { applyNft } from "./nft.ts";
 import { refuse } from "./refusal.ts";
 import { addRoute, removeRoute } from "./routes.ts";
+import { addRule, removeRule } from "./rules.ts";
 import type { SimLink, SimNetns, SimWorld } from "./state.ts";
 import { writeSysctl } from "./sysctl.ts";
 import { addClass, addFilter, addQdisc, deleteQdisc } from "./tc.ts";
@@ -43,7 +44,7 @@ const onLink = (world: SimWorld, link: SimLink, op: LinkOp): void => {
     case "link.set":
       return setLink(link, op.set);
     case "link.delete":
-      return deleteLink(link);
+      return deleteUnlessUsed(link, op.whileUnused);
     case "port.set":
       return setPort(link, op.set);
     case "vlan.add":
@@ -114,6 +115,10 @@ const run = (world: SimWorld, sideOf: SideOf, op: KernelOp): CreatedLink | undef
       return void addToZone(netns, op);
     case "firewalld.remove":
       return void removeFromZone(netns, op);
+    case "rule.add":
+      return void addRule(netns, op);
+    case "rule.remove":
+      return void removeRule(netns, op);
     case "conntrack.flush":
       // No packet ever passes here, so there is no connection to forget.
       return undefined;

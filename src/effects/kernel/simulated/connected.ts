@@ -1,7 +1,7 @@
 /** Routes that addresses bring along. */
-import { IPV6_ADDRESS_METRIC, MAIN_TABLE, SCOPE_LINK } from "../../../spec/routing.ts";
+import { BY_KERNEL, IPV6_ADDRESS_METRIC, SCOPE_LINK } from "../../../spec/routing.ts";
 import { canonicalPrefix } from "../same.ts";
-import type { SimAddress, SimLink } from "./state.ts";
+import { type SimAddress, type SimLink, tableOf } from "./state.ts";
 
 const networkOf = ({ ip, prefix }: SimAddress): string => canonicalPrefix(`${ip}/${prefix}`);
 
@@ -17,14 +17,18 @@ export const isSecondary = (link: SimLink, address: SimAddress): boolean => {
 
 /** Whether an address brings a unicast route: all but IPv4 host addresses and those of lo. */
 const bringsRoute = (link: SimLink, address: SimAddress): boolean =>
-  link.name !== "lo" && (address.family === 6 || address.prefix < 32) && !isSecondary(link, address);
+  link.name !== "lo" && !address.noPrefixRoute && (address.family === 6 || address.prefix < 32) &&
+  !isSecondary(link, address);
 
 /** Adds the route to an address's network when the link is up. */
 export const connect = (link: SimLink, address: SimAddress): void => {
   if (!link.up || !bringsRoute(link, address)) return;
   const dst = networkOf(address);
   const { routes } = link.netns;
-  if (routes.some((route) => route.connected && route.link === link && route.dst === dst)) return;
+  const table = tableOf(link);
+  if (routes.some((route) => route.connected && route.link === link && route.dst === dst && route.table === table)) {
+    return;
+  }
   const [metric, scope] = address.family === 6 ? [IPV6_ADDRESS_METRIC, 0] : [0, SCOPE_LINK];
   routes.push({
     family: address.family,
@@ -33,11 +37,12 @@ export const connect = (link: SimLink, address: SimAddress): void => {
     link,
     metric,
     scope,
-    table: MAIN_TABLE,
+    table,
     mtu: null,
     advmss: null,
     src: null,
     connected: true,
+    protocol: BY_KERNEL,
   });
 };
 

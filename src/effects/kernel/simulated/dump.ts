@@ -1,5 +1,6 @@
 /** The whole simulated machine as one plain value, to compare before and after. */
 import type { Json, JsonObject } from "../../../spec/json.ts";
+import { BY_KERNEL } from "../../../spec/routing.ts";
 import { showAddress, showLink, showNeighbours, showRoute } from "./look.ts";
 import type { SimLink, SimNetns, SimTable, SimWorld } from "./state.ts";
 import { dumpQdiscs } from "./tc.ts";
@@ -36,8 +37,10 @@ const dumpLink = (world: SimWorld, link: SimLink): Json =>
     over: link.over === null ? undefined : { ...link.over, parent: otherName(link, link.over.parent) },
     vlans: listVlans(world, link),
     qdiscs: dumpQdiscs(link),
-    // Whether detection of duplicates has ended is a matter of time, not of who changed what.
-    addresses: sorted(link.addresses.map((address) => plain({ ...showAddress(address), tentative: undefined }))),
+    // Whether detection of duplicates has ended, or is needed at all, is a matter of time, not of who changed what.
+    addresses: sorted(
+      link.addresses.map((address) => plain({ ...showAddress(address), tentative: undefined, noDad: undefined })),
+    ),
     neighbours: sorted(showNeighbours(link).map(plain)),
     sysctls: link.sysctls,
   });
@@ -55,6 +58,8 @@ const dumpNetns = (world: SimWorld, netns: SimNetns): Json =>
   plain({
     links: Object.fromEntries([...netns.links.values()].map((link) => [link.name, dumpLink(world, link)])),
     routes: sorted(netns.routes.map((route) => plain(showRoute(route)))),
+    // The kernel's own stay, whoever made them necessary.
+    rules: sorted(netns.rules.filter(({ protocol }) => protocol !== BY_KERNEL).map(plain)),
     sysctls: netns.sysctls,
     iptables: netns.iptables,
     firewalld: netns.firewalld ?? undefined,

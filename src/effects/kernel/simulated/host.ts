@@ -10,6 +10,7 @@ import { readElement } from "./nft.ts";
 import { readChains, readElements, readRules } from "./nft_list.ts";
 import { Refusal, refuse } from "./refusal.ts";
 import { linkTowards } from "./routes.ts";
+import { showRules } from "./rules.ts";
 import type { SimLink, SimNetns, SimWorld } from "./state.ts";
 import { readSysctl } from "./sysctl.ts";
 import { showClass, showFilters, showQdisc } from "./tc.ts";
@@ -39,6 +40,9 @@ const describe = (op: KernelOp): { readonly doing: string; readonly subject: str
     case "route.add":
     case "route.remove":
       return { doing, subject: `${op.dst} over ${op.link}` };
+    case "rule.add":
+    case "rule.remove":
+      return { doing, subject: `${op.from} to table ${op.table}` };
     case "neighbour.add":
     case "neighbour.remove":
       return { doing, subject: `${op.ip} on ${op.link}` };
@@ -101,6 +105,7 @@ const views = (world: SimWorld, container: SimNetns | null, look: Look): HostVie
           routes.filter((route) => route.family === family && (table === undefined || route.table === table))
             .map(showRoute),
       ),
+    policyRules: (on, family) => look(on, [], (netns) => showRules(netns, family)),
     linkTowards: (on, ip) => look(on, null, (netns) => shown(linkTowards(netns, ip))),
     neighbours: (on, name) => ofLink(on, name, [], showNeighbours),
     vlans: (on, name) => ofLink(on, name, [], (link) => listVlans(world, link)),

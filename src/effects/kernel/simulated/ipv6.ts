@@ -2,6 +2,7 @@
 import { formatIp, ipFromBytes } from "../../../spec/cidr.ts";
 import { macBytes } from "../../../spec/mac.ts";
 import { SCOPE_HOST, SCOPE_LINK } from "../../../spec/routing.ts";
+import type { AddressOp } from "../op.ts";
 import { isOperational } from "./carrier.ts";
 import { connect, disconnect } from "./connected.ts";
 import { detectsDuplicates, hasIpv6, ipv6Disabled, makesLinkLocal } from "./ipv6_state.ts";
@@ -19,14 +20,28 @@ const linkLocal = (mac: string): string => {
 /** rtm_scope of an IPv6 address. */
 export const scopeOf6 = (ip: string): number => ip === "::1" ? SCOPE_HOST : /^fe[89ab]/.test(ip) ? SCOPE_LINK : 0;
 
+/** INFINITY_LIFE_TIME (net/addrconf.h): for ever, which is what an address has that says nothing of it. */
+const FOREVER = 0xffff_ffff;
+
+/** How long an address may be used; null for ever. */
+export const lifetimeOf = ({ lifetime }: Pick<AddressOp, "lifetime">): SimAddress["lifetime"] =>
+  lifetime === undefined || (lifetime.preferred === FOREVER && lifetime.valid === FOREVER) ? null : lifetime;
+
 /** A fresh IPv6 address, tentative where the link checks for duplicates. */
-export const newAddress6 = (link: SimLink, ip: string, prefix: number, noDad: boolean): SimAddress => ({
+export const newAddress6 = (
+  link: SimLink,
+  ip: string,
+  prefix: number,
+  op: Pick<AddressOp, "noDad" | "noPrefixRoute" | "lifetime">,
+): SimAddress => ({
   family: 6,
   ip,
   prefix,
   scope: scopeOf6(ip),
-  noDad,
-  tentative: !noDad && detectsDuplicates(link),
+  noDad: op.noDad === true,
+  noPrefixRoute: op.noPrefixRoute === true,
+  lifetime: lifetimeOf(op),
+  tentative: op.noDad !== true && detectsDuplicates(link),
   dadFailed: false,
 });
 
@@ -41,9 +56,9 @@ export const startIpv6 = (link: SimLink): void => {
   if (link.ipv6Started || !hasIpv6(link) || ipv6Disabled(link) || !isOperational(link)) return;
   link.ipv6Started = true;
   const made = link.name === "lo"
-    ? newAddress6(link, "::1", 128, true)
+    ? newAddress6(link, "::1", 128, {})
     : makesLinkLocal(link)
-    ? newAddress6(link, linkLocal(link.mac), 64, false)
+    ? newAddress6(link, linkLocal(link.mac), 64, {})
     : null;
   if (made === null || link.addresses.some(({ ip }) => ip === made.ip)) return;
   insert6(link, made);

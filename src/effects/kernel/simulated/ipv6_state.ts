@@ -20,7 +20,8 @@ const highest = (link: SimLink, leaf: string, ofAll: number, ofLink: number): nu
 
 /** IFF_NOARP: it has no neighbours to ask. */
 const hasNoArp = ({ kind, over }: SimLink): boolean =>
-  kind === "dummy" || kind === "ifb" || (kind === "ipvlan" && over?.mode !== undefined && over.mode !== "l2");
+  kind === "dummy" || kind === "ifb" || kind === "vrf" ||
+  (kind === "ipvlan" && over?.mode !== undefined && over.mode !== "l2");
 
 /** Whether a new address is first checked for duplicates (addrconf_dad_begin, net/ipv6/addrconf.c). */
 export const detectsDuplicates = (link: SimLink): boolean =>
@@ -29,8 +30,10 @@ export const detectsDuplicates = (link: SimLink): boolean =>
 /** Whether addresses that somebody added survive the link going down. */
 export const keepsAddresses = (link: SimLink): boolean => highest(link, "ipv6/conf/keep_addr_on_down", 0, 0) > 0;
 
-/** Whether the kernel makes a link-local address of the MAC (IN6_ADDR_GEN_MODE_EUI64, linux/if_link.h). */
-export const makesLinkLocal = (link: SimLink): boolean => (link.sysctls.get("ipv6/conf/addr_gen_mode") ?? "0") === "0";
+/** Whether the kernel makes a link-local address of the MAC, which no VRF gets (IN6_ADDR_GEN_MODE_EUI64, linux/if_link.h). */
+export const makesLinkLocal = (link: SimLink): boolean =>
+  link.kind !== "vrf" &&
+  (link.sysctls.get("ipv6/conf/addr_gen_mode") ?? "0") === "0";
 
 /** Whether secondary IPv4 addresses live on when their primary is removed. */
 export const promotesSecondaries = (link: SimLink): boolean => highest(link, "ipv4/conf/promote_secondaries", 0, 0) > 0;

@@ -65,6 +65,7 @@ const setMac = (link: SimLink, mac: string): void => {
 
 /** What a bridge takes over from its ports (br_stp_recalculate_bridge_id, br_mtu_auto_adjust of net/bridge). */
 export const followPorts = (bridge: SimLink): void => {
+  if (bridge.kind !== "bridge") return;
   const ports = portsOf(bridge);
   if (!bridge.macChosen) setMac(bridge, ports.map(({ mac }) => mac).toSorted()[0] ?? NO_MAC);
   if (bridge.mtuChosen) return;
@@ -72,17 +73,33 @@ export const followPorts = (bridge: SimLink): void => {
   if (mtu !== bridge.mtu) applyMtu(bridge, mtu);
 };
 
+/** A VRF takes everything but VRFs and lo (do_vrf_add_slave, drivers/net/vrf.c). */
+const checkVrf = ({ kind, name }: Pick<SimLink, "kind" | "name">): void => {
+  if (kind === "vrf") refuse("EINVAL", "Can not enslave an L3 master device to a VRF");
+  if (name === "lo") refuse("EOPNOTSUPP");
+};
+
 /** EOPNOTSUPP unless the master is a bridge, ELOOP for a bridge in a bridge, EINVAL for lo. */
 export const checkMaster = (link: Pick<SimLink, "kind" | "name">, master: SimLink): void => {
+  if (master.kind === "vrf") return checkVrf(link);
   if (master.kind !== "bridge") refuse("EOPNOTSUPP");
   if (link.kind === "bridge") refuse("ELOOP", "Can not enslave a bridge to a bridge");
   if (link.name === "lo") refuse("EINVAL");
 };
 
-/** Takes a link out of its bridge, and puts it into another where one is given. */
+/** A link that is up goes down for a moment, so that all it has moves to the other table (cycle_netdev, drivers/net/vrf.c). */
+const changeDomain = (link: SimLink, master: SimLink | null): void => {
+  const { up } = link;
+  applyUp(link, false);
+  link.master = master;
+  applyUp(link, up);
+};
+
+/** Takes a link out of its master, and puts it into another where one is given. */
 export const applyMaster = (link: SimLink, master: SimLink | null): void => {
   const left = link.master;
   if (left === master) return;
+  if ((master ?? left)?.kind === "vrf") return changeDomain(link, master);
   link.master = master;
   link.hairpin = link.isolated = false;
   link.vlans.clear();
@@ -103,6 +120,8 @@ const wake = (link: SimLink): void => {
       prefix: 8,
       scope: SCOPE_HOST,
       noDad: true,
+      noPrefixRoute: false,
+      lifetime: null,
       tentative: false,
     } as const;
     link.addresses.unshift({ ...loopback, dadFailed: false });
@@ -174,7 +193,7 @@ export const setLink = (link: SimLink, set: LinkSettings): void => {
 
 /** Sets flags of a bridge port; EOPNOTSUPP for a link that is none. */
 export const setPort = (link: SimLink, set: PortSettings): void => {
-  if (link.master === null) refuse("EOPNOTSUPP");
+  if (link.master?.kind !== "bridge") refuse("EOPNOTSUPP");
   if (set.hairpin !== undefined) link.hairpin = set.hairpin;
   if (set.isolated !== undefined) link.isolated = set.isolated;
 };

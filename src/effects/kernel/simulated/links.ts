@@ -1,10 +1,11 @@
 /** Making and deleting links. */
 import { MAX_IF_NAME_BYTES } from "../../../spec/names.ts";
 import type { CreatedLink } from "../host.ts";
-import { type KernelOp, otherSideOf, type Side, type TapKind } from "../op.ts";
+import { type KernelOp, otherSideOf, type Side, type TapKind, type VrfKind } from "../op.ts";
 import { applyMaster, applyMtu, applyUp, checkMac, checkMaster, checkMtu, followPorts } from "./link_set.ts";
 import { refuse } from "./refusal.ts";
 import { checkOver, isOver, makeOver } from "./links_over.ts";
+import { addVrfRule } from "./rules.ts";
 import {
   ETHERNET_MTU,
   IFB_TX_QUEUE_LEN,
@@ -61,6 +62,11 @@ const makeBridge = (world: SimWorld, op: Create, netns: SimNetns, vlanFiltering:
   return bridge;
 };
 
+const checkTable = ({ table, alone }: VrfKind, { links }: SimNetns): void => {
+  if (table === 0) refuse("EINVAL", "Invalid VRF table id");
+  if (alone === true && [...links.values()].some(({ vrfTable }) => vrfTable === table)) refuse("EEXIST");
+};
+
 /** A veth's driver refuses the MTU of either end before the names are looked at, a bridge's device after. */
 const checkCreate = (world: SimWorld, op: Create, near: SimNetns, far: SimNetns): void => {
   optional(op.mac, checkMac);
@@ -78,6 +84,7 @@ const checkCreate = (world: SimWorld, op: Create, near: SimNetns, far: SimNetns)
   if (world.facts.missing.has(op.link.kind)) refuse("EOPNOTSUPP", "Unknown device type");
   if (isOver(op)) return checkOver(op, far);
   optional(op.mtu, (mtu) => checkMtu(mtu, op.link.kind));
+  if (op.link.kind === "vrf") checkTable(op.link, near);
   const filters = op.link.kind === "bridge" && op.link.vlanFiltering === true;
   if (filters && !world.facts.vlanFiltering) refuse("EOPNOTSUPP");
 };
@@ -103,9 +110,18 @@ const makeAlone = (world: SimWorld, kind: "dummy" | "ifb", { name, mac, mtu }: C
     mtu: mtu ?? ETHERNET_MTU,
   });
 
+/** IP6_MAX_MTU (net/ipv6.h) in bytes, which VRFs have, and the MTU that they must have at least: IPv6's. */
+const VRF_MTU = 65_575;
+
+const makeVrf = (world: SimWorld, { name, mac, mtu }: Create, netns: SimNetns, vrfTable: number): SimLink => {
+  addVrfRule(netns);
+  return putLink({ name, kind: "vrf", netns, mac: mac ?? newMac(world), mtu: mtu ?? VRF_MTU, vrfTable });
+};
+
 const make = (world: SimWorld, op: Create, near: SimNetns, far: SimNetns): SimLink => {
   if (isVeth(op)) return makeVeth(world, op, near, far);
   if (isOver(op)) return makeOver(world, op, near, far);
+  if (op.link.kind === "vrf") return makeVrf(world, op, near, op.link.table);
   if (op.link.kind === "tap") return makeTap(world, op, op.link, near);
   if (op.link.kind === "dummy" || op.link.kind === "ifb") return makeAlone(world, op.link.kind, op, near);
   return makeBridge(world, op, near, op.link.kind === "bridge" && op.link.vlanFiltering === true);
@@ -114,6 +130,10 @@ const make = (world: SimWorld, op: Create, near: SimNetns, far: SimNetns): SimLi
 /** Makes a link, and the other end of a veth pair in its own namespace. EEXIST when either name is taken. */
 export const createLink = (world: SimWorld, op: Create, sideOf: SideOf): CreatedLink => {
   const near = sideOf(op.on);
+  const there = op.join === undefined ? undefined : near.links.get(op.name);
+  if (there?.kind === "vrf" && op.link.kind === "vrf" && there.vrfTable === op.link.table) {
+    return { index: there.index, mac: there.mac };
+  }
   const far = sideOf(otherSideOf(op));
   const master = op.master === undefined ? null : near.links.get(op.master) ?? refuse("ENODEV");
   checkCreate(world, op, near, far);
@@ -144,4 +164,13 @@ export const deleteLink = (link: SimLink): void => {
     for (const port of portsOf(gone)) applyMaster(port, null);
     takeAway(gone);
   }
+};
+
+/** Deletes a link, or leaves alone one that is in use or has become somebody else's, see `link.delete`. */
+export const deleteUnlessUsed = (
+  link: SimLink,
+  whileUnused: { readonly aliases: readonly string[] } | undefined,
+): void => {
+  if (whileUnused !== undefined && (!whileUnused.aliases.includes(link.alias) || portsOf(link).length > 0)) return;
+  deleteLink(link);
 };

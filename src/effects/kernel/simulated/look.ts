@@ -1,6 +1,7 @@
 /** What the simulated kernel shows of its things: the shapes of `host.ts`. */
 import { formatCidr } from "../../../spec/cidr.ts";
 import type { Address, Link, LinkFooting, Neighbour, Route } from "../host.ts";
+import { BOOT } from "../../../spec/routing.ts";
 import { operStateOf } from "./carrier.ts";
 import type { SimAddress, SimLink, SimRoute } from "./state.ts";
 
@@ -25,39 +26,57 @@ export const showLink = (link: SimLink): Link => ({
   up: link.up,
   operState: operStateOf(link),
   promisc: link.promisc,
-  promiscuity: (link.promisc ? 1 : 0) + (link.master === null ? 0 : 1) + (hearsForOthers(link) ? 1 : 0),
+  promiscuity: (link.promisc ? 1 : 0) + (link.master?.kind === "bridge" ? 1 : 0) + (hearsForOthers(link) ? 1 : 0),
   allmulti: link.allmulti,
   master: link.master?.index ?? null,
   peer: link.peer?.index ?? null,
   vlanFiltering: link.kind === "bridge" ? link.vlanFiltering : null,
-  port: link.master === null ? null : { hairpin: link.hairpin, isolated: link.isolated },
+  port: link.master?.kind !== "bridge" ? null : { hairpin: link.hairpin, isolated: link.isolated },
   ...(link.alias === "" ? {} : { alias: link.alias }),
   ...(link.device === null ? {} : { device: link.device }),
   ...(link.permanentMac === null ? {} : { permanentMac: link.permanentMac }),
   ...showFooting(link),
   ...(link.tap === null ? {} : { tap: link.tap }),
+  ...(link.vrfTable === null ? {} : { vrfTable: link.vrfTable }),
 });
 
 /** An address as RTM_NEWADDR describes it. */
-export const showAddress = ({ ip, prefix, scope, tentative, dadFailed }: SimAddress): Address => ({
+export const showAddress = (
+  { family, ip, prefix, scope, noDad, noPrefixRoute, lifetime, tentative, dadFailed }: SimAddress,
+): Address => ({
   address: formatCidr(`${ip}/${prefix}`),
   scope,
   tentative,
   dadFailed,
+  ...(family === 6 && noDad ? { noDad } : {}),
+  ...(noPrefixRoute ? { noPrefixRoute } : {}),
+  ...(lifetime === null ? {} : { lifetime }),
 });
 
+/** IPv6 routes that differ in nothing but their gateways are next hops of one (rt6_qualify_for_ecmp, net/ip6_route.h). */
+const isMultipath = ({ family, dst, gw, metric, table, link }: SimRoute): boolean =>
+  family === 6 && gw !== null &&
+  link.netns.routes.filter((other) =>
+      other.gw !== null && other.dst === dst && other.metric === metric && other.table === table
+    ).length > 1;
+
 /** A route as RTM_NEWROUTE describes it. */
-export const showRoute = ({ dst, gw, link, metric, table, scope, mtu, advmss, src }: SimRoute): Route => ({
-  dst,
-  gw,
-  link: link.name,
-  metric,
-  table,
-  scope,
-  mtu,
-  advmss,
-  ...(src === null ? {} : { src }),
-});
+export const showRoute = (route: SimRoute): Route => {
+  const { dst, gw, link, metric, table, scope, mtu, advmss, src, protocol } = route;
+  return {
+    dst,
+    gw,
+    link: link.name,
+    metric,
+    table,
+    scope,
+    mtu,
+    advmss,
+    ...(src === null ? {} : { src }),
+    ...(protocol === BOOT ? {} : { protocol }),
+    ...(isMultipath(route) ? { multipath: true } : {}),
+  };
+};
 
 /** The neighbour entries of a link. */
 export const showNeighbours = (link: SimLink): readonly Neighbour[] =>

@@ -1,11 +1,11 @@
 /** Adding, removing and choosing routes. */
 import { contains, parseCidr, parseIp } from "../../../spec/cidr.ts";
-import { MAIN_TABLE, SCOPE_LINK } from "../../../spec/routing.ts";
+import { BOOT, BY_KERNEL, MAIN_TABLE, SCOPE_LINK } from "../../../spec/routing.ts";
 import type { KernelOp } from "../op.ts";
 import { canonicalIp, canonicalPrefix, metricOf, sameIp } from "../same.ts";
 import { hasIpv6, ipv6Disabled } from "./ipv6_state.ts";
 import { refuse } from "./refusal.ts";
-import type { SimLink, SimNetns, SimRoute } from "./state.ts";
+import { type SimLink, type SimNetns, type SimRoute, tableOf } from "./state.ts";
 
 type Of<Name extends KernelOp["op"]> = Extract<KernelOp, { readonly op: Name }>;
 
@@ -32,7 +32,7 @@ const checkGateway4 = (link: SimLink, op: Of<"route.add">, gw: string): void => 
   if (link.addresses.some(({ ip }) => ip === gw)) return;
   const scope = Math.max(SCOPE_LINK, (op.scope ?? 0) + 1);
   const near = link.netns.routes.filter((route) =>
-    route.link === link && route.scope >= scope && (route.table === MAIN_TABLE || route.table === op.table)
+    route.link === link && route.scope >= scope && (route.table === tableOf(link) || route.table === op.table)
   );
   if (best(near, gw) === null) refuse("ENETUNREACH", "Nexthop has invalid gateway");
 };
@@ -42,7 +42,7 @@ const checkGateway6 = (link: SimLink, op: Of<"route.add">, gw: string): void => 
   if (holder(link.netns, gw) !== null) refuse("EINVAL", "Gateway can not be a local address");
   if (/^fe[89ab]/.test(gw)) return;
   const near = link.netns.routes.filter((route) =>
-    route.link === link && (route.table === MAIN_TABLE || route.table === op.table)
+    route.link === link && (route.table === tableOf(link) || route.table === op.table)
   );
   const way = best(near, gw);
   if (way === null || way.gw !== null) refuse("EHOSTUNREACH");
@@ -83,6 +83,9 @@ const insert = (routes: SimRoute[], route: SimRoute): void => {
   routes.splice(first < 0 ? routes.length : first, 0, route);
 };
 
+const protocolOf = ({ protocol, byKernel }: Of<"route.add" | "route.remove">): number =>
+  protocol ?? (byKernel === true ? BY_KERNEL : BOOT);
+
 /** Refused when the gateway cannot be reached, the link is down, or the same route is there: EEXIST. */
 export const addRoute = (link: SimLink, op: Of<"route.add">): void => {
   const { family, dst } = destination(op.dst);
@@ -94,6 +97,7 @@ export const addRoute = (link: SimLink, op: Of<"route.add">): void => {
   if (op.src !== undefined && holder(link.netns, canonicalIp(op.src)) === null) {
     refuse("EINVAL", family === 4 ? "Invalid prefsrc address" : "Invalid source address");
   }
+  const protocol = protocolOf(op);
   const route: SimRoute = {
     family,
     dst,
@@ -104,8 +108,10 @@ export const addRoute = (link: SimLink, op: Of<"route.add">): void => {
     scope: family === 4 ? op.scope ?? 0 : 0,
     mtu: op.mtu ?? null,
     advmss: op.advmss ?? null,
-    src: op.src === undefined ? null : canonicalIp(op.src),
-    connected: false,
+    // The kernel gives its own routes a source by itself.
+    src: op.src === undefined || protocol === BY_KERNEL ? null : canonicalIp(op.src),
+    connected: protocol === BY_KERNEL,
+    protocol,
   };
   if (link.netns.routes.some((other) => isSame(other, route))) refuse("EEXIST");
   insert(link.netns.routes, route);
@@ -127,7 +133,7 @@ export const removeRoute = (link: SimLink, op: Of<"route.remove">): void => {
   const gw = op.gw === undefined ? null : canonicalIp(op.gw);
   const found =
     link.netns.routes.find((route) =>
-      route.connected === (op.byKernel === true) && route.link === link && route.dst === dst && route.gw === gw &&
+      route.protocol === protocolOf(op) && route.link === link && route.dst === dst && route.gw === gw &&
       route.metric === metricOf(op) && route.table === (op.table ?? MAIN_TABLE) &&
       (family === 6 || route.scope === (op.scope ?? 0)) &&
       (op.src === undefined || route.src === canonicalIp(op.src))

@@ -1,8 +1,10 @@
 /** What the simulated kernel knows: plain mutable data, one `SimNetns` for each namespace. */
 import { sysctlDefaults } from "./sysctl_defaults.ts";
 import type { NftCommand, NftElement, NftHook, NftType } from "../nft.ts";
+import { BY_KERNEL, DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE } from "../../../spec/routing.ts";
+import type { PolicyRule } from "../host.ts";
 import type { LinkTap } from "../link_tap.ts";
-import type { FilterOp, LinkKind, QdiscKind, TokenBucket } from "../op.ts";
+import type { AddressLifetime, FilterOp, LinkKind, QdiscKind, TokenBucket } from "../op.ts";
 
 /** An address of a link; `ip` without and `prefix` the length of its prefix. */
 export interface SimAddress {
@@ -12,6 +14,8 @@ export interface SimAddress {
   /** rtm_scope: 0 universe, 253 link, 254 host. */
   readonly scope: number;
   readonly noDad: boolean;
+  readonly noPrefixRoute: boolean;
+  readonly lifetime: AddressLifetime | null;
   tentative: boolean;
   dadFailed: boolean;
 }
@@ -73,6 +77,8 @@ export interface SimLink {
   readonly over: SimFooting | null;
   /** Of a tap: who may open it, and how. */
   readonly tap: LinkTap | null;
+  /** Of a VRF: its table; null for every other kind. */
+  readonly vrfTable: number | null;
   /** The links that stand on it, of all namespaces. */
   readonly uppers: Set<SimLink>;
   /** Of a bridge. */
@@ -108,6 +114,13 @@ export interface SimRoute {
   /** RTA_PREFSRC of a route that a program made. */
   readonly src: string | null;
   readonly connected: boolean;
+  /** rtm_protocol. */
+  readonly protocol: number;
+}
+
+/** A rule that chooses a table. */
+export interface SimRule extends PolicyRule {
+  readonly family: 4 | 6;
 }
 
 /** A set or map of nf_tables; elements by `elementKey`. */
@@ -138,6 +151,8 @@ export interface SimNetns {
   readonly cookie: string;
   readonly links: Map<string, SimLink>;
   routes: SimRoute[];
+  /** In the order in which they are asked. */
+  rules: SimRule[];
   /** Values of keys that belong to no link. */
   readonly sysctls: Map<string, string>;
   /** By `family table`. */
@@ -208,6 +223,7 @@ export const putLink = (link: Pick<SimLink, "name" | "kind" | "netns" | "mac"> &
     peer: null,
     over: null,
     tap: null,
+    vrfTable: null,
     uppers: new Set(),
     vlanFiltering: false,
     hairpin: false,
@@ -226,6 +242,23 @@ export const putLink = (link: Pick<SimLink, "name" | "kind" | "netns" | "mac"> &
   return made;
 };
 
+/** A rule that the kernel makes by itself (RTPROT_KERNEL). */
+export const kernelRule = (family: 4 | 6, priority: number, table: number, plain = true): SimRule => ({
+  family,
+  priority,
+  from: null,
+  table,
+  protocol: BY_KERNEL,
+  plain,
+});
+
+/** Every namespace ends its search with them (fib_default_rules_init, net/ipv4/fib_rules.c; net/ipv6/fib6_rules.c). */
+const LAST_RULES: readonly SimRule[] = [
+  kernelRule(4, 32_766, MAIN_TABLE),
+  kernelRule(4, 32_767, DEFAULT_TABLE),
+  kernelRule(6, 32_766, MAIN_TABLE),
+];
+
 /** Makes an empty namespace: lo, down. */
 export const makeNetns = (path: string, cookie: string): SimNetns => {
   const netns: SimNetns = {
@@ -233,6 +266,7 @@ export const makeNetns = (path: string, cookie: string): SimNetns => {
     cookie,
     links: new Map(),
     routes: [],
+    rules: [kernelRule(4, 0, LOCAL_TABLE), kernelRule(6, 0, LOCAL_TABLE), ...LAST_RULES],
     sysctls: new Map(),
     tables: new Map(),
     iptables: new Map(),
@@ -252,6 +286,9 @@ export const newMac = (world: SimWorld): string => {
 /** All namespaces, the host's first. */
 export const everyNetns = (world: SimWorld): readonly SimNetns[] => [world.host, ...world.netns.values()];
 
-/** The ports of a bridge, in the order they were made. */
+/** The ports of a bridge or the links in a VRF, in the order they were made. */
 export const portsOf = (bridge: SimLink): readonly SimLink[] =>
   [...bridge.netns.links.values()].filter(({ master }) => master === bridge);
+
+/** The table that addresses of a link bring their routes to. */
+export const tableOf = ({ master }: SimLink): number => master?.vrfTable ?? MAIN_TABLE;

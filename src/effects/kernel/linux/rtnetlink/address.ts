@@ -12,8 +12,10 @@ import { linkByName, requireIndex } from "./link_look.ts";
 /** Bytes of struct ifaddrmsg { u8 family, prefixlen, flags, scope; u32 index }. */
 const IFADDRMSG = 8;
 /** Attributes and flags of an address (IFA_*, IFA_F_*: linux/if_addr.h). */
-const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, FLAGS: 8 } as const;
-const IFA_F = { NODAD: 0x02, DADFAILED: 0x08, TENTATIVE: 0x40 } as const;
+const IFA = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, CACHEINFO: 6, FLAGS: 8 } as const;
+const IFA_F = { NODAD: 0x02, DADFAILED: 0x08, TENTATIVE: 0x40, NOPREFIXROUTE: 0x200 } as const;
+/** INFINITY_LIFE_TIME (net/addrconf.h), in seconds: for ever. */
+const FOREVER = 0xffff_ffff;
 
 type AddressOp = Extract<KernelOp, { op: "address.add" | "address.remove" }>;
 
@@ -29,7 +31,13 @@ export function encodeAddress(op: AddressOp, index: number): Uint8Array {
   if (op.op === "address.remove") return writer.finish();
   const broadcast = broadcastOf(op.address);
   if (broadcast !== null) writer.attributeBytes(IFA.BROADCAST, ipBytes(broadcast));
-  if (op.noDad) writer.attributeU32(IFA.FLAGS, IFA_F.NODAD);
+  const flags = (op.noDad ? IFA_F.NODAD : 0) | (op.noPrefixRoute ? IFA_F.NOPREFIXROUTE : 0);
+  if (flags !== 0) writer.attributeU32(IFA.FLAGS, flags);
+  const { lifetime } = op;
+  if (lifetime !== undefined) {
+    // struct ifa_cacheinfo { u32 prefered, valid, cstamp, tstamp }; the kernel sets the stamps.
+    writer.attribute(IFA.CACHEINFO, () => writer.u32(lifetime.preferred).u32(lifetime.valid).u32(0).u32(0));
+  }
   return writer.finish();
 }
 
@@ -43,6 +51,14 @@ export function addAddress(socket: NetlinkSocket, op: AddressOp): void {
 export function removeAddress(socket: NetlinkSocket, op: AddressOp): void {
   const index = requireIndex(socket, op.link);
   socket.request({ type: RTM.DELADDR, body: encodeAddress(op, index) });
+}
+
+/** How long an address may still be used; nothing where that is for ever. */
+function decodeLifetime(cache: Uint8Array | null): Pick<Address, "lifetime"> {
+  const preferred = readUint(cache, 4);
+  const valid = readUint(cache, 4, 4);
+  if (preferred === null || valid === null || (preferred === FOREVER && valid === FOREVER)) return {};
+  return { lifetime: { preferred, valid } };
 }
 
 /** Reads the body of an RTM_NEWADDR; null when it is no IP address or too short. Never throws. */
@@ -60,6 +76,9 @@ export function decodeAddress(body: Uint8Array): Address | null {
     scope,
     tentative: (flags & IFA_F.TENTATIVE) !== 0,
     dadFailed: (flags & IFA_F.DADFAILED) !== 0,
+    ...((flags & IFA_F.NODAD) === 0 ? {} : { noDad: true }),
+    ...((flags & IFA_F.NOPREFIXROUTE) === 0 ? {} : { noPrefixRoute: true }),
+    ...decodeLifetime(attributes.bytes(IFA.CACHEINFO)),
   };
 }
 

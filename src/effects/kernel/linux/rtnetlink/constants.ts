@@ -15,6 +15,9 @@ export const RTM = {
   NEWNEIGH: 28,
   DELNEIGH: 29,
   GETNEIGH: 30,
+  NEWRULE: 32,
+  DELRULE: 33,
+  GETRULE: 34,
 } as const;
 
 /** Address families (linux/socket.h). */
@@ -59,6 +62,9 @@ export const IFLA_VLAN = { ID: 1 } as const;
 /** Attributes inside IFLA_INFO_DATA of a tun, and the type of one that carries Ethernet frames (linux/if_tun.h). */
 export const IFLA_TUN = { OWNER: 1, GROUP: 2, TYPE: 3, MULTI_QUEUE: 7 } as const;
 export const IFF_TAP = 2;
+
+/** Attribute inside IFLA_INFO_DATA of a VRF. */
+export const IFLA_VRF = { TABLE: 1 } as const;
 
 /** Modes of macvlan, one bit each (enum macvlan_mode), and of ipvlan (enum ipvlan_mode: linux/if_link.h). */
 export const MACVLAN_MODE = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;

@@ -10,7 +10,9 @@ import type { NetlinkMessage, NetlinkSocket } from "../netlink/socket.ts";
 import type { OpenNetns } from "../netns.ts";
 import { IFF, IFLA, RTM } from "./constants.ts";
 import { type NetlinkKind, writeKind } from "./link_kind.ts";
+import { isVrf, yieldTable } from "./link_vrf.ts";
 import {
+  allLinks,
   firstLink,
   ifinfomsg,
   linkByIndex,
@@ -21,6 +23,7 @@ import {
 } from "./link_look.ts";
 
 type Create = Extract<KernelOp, { op: "link.create" }> & { readonly link: NetlinkKind };
+type Delete = Omit<Extract<KernelOp, { op: "link.delete" }>, "on" | "op">;
 
 /** Name, MTU and MAC: the same on either end of a veth. */
 function writeIdentity(writer: Writer, link: { name: string; mtu?: number; mac?: string }): void {
@@ -112,11 +115,8 @@ function numbersOver({ on, link }: Create & { readonly link: LinkOver }, near: O
 
 const isOver = (op: Create): op is Create & { readonly link: LinkOver } => "parent" in op.link;
 
-/**
- * Makes a link; a veth with its peer in `far` at once, a link over another with that in `far`. Throws `NetlinkFailure`, or
- * `HostError` EEXIST that names the end whose name is taken.
- */
-export function createLink(op: Create, near: OpenNetns, far: OpenNetns): CreatedLink {
+/** Makes a link; a veth with its peer in `far` at once, a link over another with that in `far`. Throws as `createLink`. */
+function makeLink(op: Create, near: OpenNetns, far: OpenNetns): CreatedLink {
   const numbers: Numbers = {
     ...(op.master === undefined ? {} : { master: requireIndex(near.route, op.master) }),
     ...(op.link.kind === "veth" && op.link.peer.on !== op.on ? { peerNetns: far.fd } : {}),
@@ -145,6 +145,22 @@ export function createLink(op: Create, near: OpenNetns, far: OpenNetns): Created
     if (numbers.netns === undefined || linkByName(far.route, op.name) === null) throw error;
     return send({ ...numbers, index: freeIndex(near, far) });
   }
+}
+
+/** The link that is there already, where it will do as well; null where there is none such. */
+function joined({ name, link, join }: Create, { route }: OpenNetns): CreatedLink | null {
+  const found = join !== undefined ? linkByName(route, name) : null;
+  if (found === null || link.kind !== "vrf" || !isVrf(found, link)) return null;
+  return { index: found.index, mac: found.mac };
+}
+
+/** Makes a link, see `link.create`. Throws `NetlinkFailure`, or `HostError` EEXIST that names the end whose name is taken. */
+export function createLink(op: Create, near: OpenNetns, far: OpenNetns): CreatedLink {
+  const there = joined(op, near);
+  if (there !== null) return there;
+  const made = makeLink(op, near, far);
+  if (op.link.kind === "vrf" && op.link.alone === true) yieldTable(near.route, made, op.link);
+  return made;
 }
 
 /** The kernel forgets an alias whose text has no bytes at all, and it does not count the zero at the end of others. */
@@ -180,7 +196,14 @@ export function setLink(socket: NetlinkSocket, name: string, set: LinkSettings):
   socket.request({ type: RTM.NEWLINK, body: encodeSet(name, set, master) });
 }
 
-/** Deletes a link, with its peer if it is a veth. Throws `NetlinkFailure`. */
-export function deleteLink(socket: NetlinkSocket, name: string): void {
+/** Whether no link has it as its master, and nobody has given it another alias. */
+const isUnused = (socket: NetlinkSocket, name: string, aliases: readonly string[]): boolean => {
+  const link = requireLink(socket, name);
+  return aliases.includes(link.alias ?? "") && allLinks(socket).every(({ master }) => master !== link.index);
+};
+
+/** Deletes a link, with its peer if it is a veth, or leaves it alone, see `link.delete`. Throws `NetlinkFailure`. */
+export function deleteLink(socket: NetlinkSocket, { name, whileUnused }: Delete): void {
+  if (whileUnused !== undefined && !isUnused(socket, name, whileUnused.aliases)) return;
   socket.request({ type: RTM.DELLINK, body: nameAttribute(ifinfomsg(new Writer(), 0), name).finish() });
 }

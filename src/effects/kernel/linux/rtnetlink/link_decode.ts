@@ -14,6 +14,7 @@ import {
   IFLA_MACVLAN,
   IFLA_TUN,
   IFLA_VLAN,
+  IFLA_VRF,
   IPVLAN_MODE,
   MACVLAN_MODE,
 } from "./constants.ts";
@@ -78,6 +79,12 @@ function decodeTap(info: Attributes): { readonly tap?: LinkTap } {
   };
 }
 
+/** Of a VRF: its table. */
+function decodeVrf(kind: string | null, info: Attributes): Pick<Link, "vrfTable"> {
+  const vrfTable = kind === "vrf" ? info.nested(IFLA_INFO.DATA).u32(IFLA_VRF.TABLE) : null;
+  return vrfTable === null ? {} : { vrfTable };
+}
+
 /** What only some links have: an alias; hardware below. A permanent address without a device says nothing of either. */
 function decodeOrigin(attributes: Attributes): Pick<Link, "alias" | "device" | "permanentMac"> {
   const alias = attributes.string(IFLA.IFALIAS);
@@ -119,5 +126,6 @@ export function decodeLink(body: Uint8Array): Link | null {
     ...decodeOrigin(attributes),
     ...decodeFooting(kind, attributes, info),
     ...decodeTap(info),
+    ...decodeVrf(kind, info),
   };
 }

@@ -8,6 +8,7 @@ import {
   IFLA_IPVLAN,
   IFLA_MACVLAN,
   IFLA_VLAN,
+  IFLA_VRF,
   IPVLAN_MODE,
   MACVLAN_MODE,
   VETH_INFO_PEER,
@@ -42,6 +43,8 @@ function writeData(writer: Writer, link: NetlinkKind, peer: () => unknown): void
       });
     case "vlan":
       return void data(() => writer.attributeU16(IFLA_VLAN.ID, link.id));
+    case "vrf":
+      return void data(() => writer.attributeU32(IFLA_VRF.TABLE, link.table));
     case "dummy":
     case "ifb":
       return;

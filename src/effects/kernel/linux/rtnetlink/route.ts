@@ -40,7 +40,7 @@ function rtmsg({ family, prefix = 0, table = 0, protocol = 0, scope = 0, type = 
 export function encodeRoute(op: RouteOp, oif: number): Uint8Array {
   const { ip, prefix } = toCidr(op.dst);
   const { table = MAIN_TABLE, scope = 0 } = op;
-  const protocol = op.byKernel === true ? RTPROT.KERNEL : RTPROT.BOOT;
+  const protocol = op.protocol ?? (op.byKernel === true ? RTPROT.KERNEL : RTPROT.BOOT);
   const writer = rtmsg({ family: ip.family, prefix, table, protocol, scope, type: RTN_UNICAST });
   if (prefix > 0) writer.attributeBytes(RTA.DST, ipBytes(ip));
   if (op.src !== undefined) writer.attributeBytes(RTA.PREFSRC, ipBytes(op.src));
@@ -65,6 +65,8 @@ export function addRoute(socket: NetlinkSocket, op: RouteOp): void {
   socket.request({ type: RTM.NEWROUTE, flags: NLM_F_CREATE, body: encodeRoute(op, index) });
 }
 
+const isByKernel = ({ byKernel, protocol }: RouteOp): boolean => byKernel === true || protocol === RTPROT.KERNEL;
+
 /** The gateways of the routes that differ from this one in nothing else; null stands for none. */
 function gatewaysBeside(socket: NetlinkSocket, op: RouteOp, oif: number): readonly (string | null)[] {
   const { family } = toCidr(op.dst).ip;
@@ -85,7 +87,7 @@ export function removeRoute(socket: NetlinkSocket, op: RouteOp): void {
   const gw = op.gw === undefined ? null : formatIp(op.gw);
   const found = gatewaysBeside(socket, op, index);
   if (!found.includes(gw)) throw new NetlinkFailure("ESRCH", "there is no such route");
-  const other = gw === null && op.byKernel !== true ? found.find((gateway) => gateway !== null) : undefined;
+  const other = gw === null && !isByKernel(op) ? found.find((gateway) => gateway !== null) : undefined;
   if (other !== undefined) throw new NetlinkFailure("EBUSY", `a route via ${other} would go instead`);
   socket.request({ type: RTM.DELROUTE, body: encodeRoute({ ...op, metric: metricOf(op) }, index) });
 }

@@ -1,4 +1,5 @@
 /** Reads routes out of RTM_NEWROUTE. */
+import { BOOT, BY_KERNEL } from "../../../../spec/routing.ts";
 import type { Route } from "../../host.ts";
 import { aligned, Attributes, readUint } from "../netlink/message.ts";
 import { AF } from "./constants.ts";
@@ -23,7 +24,7 @@ export const RTAX = { MTU: 2, ADVMSS: 8 } as const;
 
 export const RTN_UNICAST = 1;
 /** Who made a route (RTPROT_*): the kernel for an address, or a program; boot is what the Go plugins say. */
-export const RTPROT = { KERNEL: 2, BOOT: 3 } as const;
+export const RTPROT = { KERNEL: BY_KERNEL, BOOT } as const;
 /** A cached exception, not a route anybody configured. */
 const RTM_F_CLONED = 0x200;
 /** Bytes of struct rtnexthop { u16 len; u8 flags, hops; i32 ifindex }. */
@@ -65,8 +66,9 @@ export function decodeRoute(body: Uint8Array): readonly IndexedRoute[] {
     mtu: metrics.u32(RTAX.MTU),
     advmss: metrics.u32(RTAX.ADVMSS),
     ...(src === null ? {} : { src }),
+    ...(protocol === undefined || protocol === RTPROT.BOOT ? {} : { protocol }),
   };
   const multipath = attributes.bytes(RTA.MULTIPATH);
   if (multipath === null) return [{ ...common, gw: gatewayOf(attributes), oif: attributes.u32(RTA.OIF) }];
-  return Array.from(nextHops(multipath), (hop) => ({ ...common, ...hop }));
+  return Array.from(nextHops(multipath), (hop) => ({ ...common, ...hop, multipath: true }));
 }
