@@ -104,12 +104,21 @@ const NAMESPACES: readonly (readonly [netns: string, code: number, words: RegExp
 for (const [netns, code, words] of NAMESPACES) {
   Deno.test(`[B44, B48, B77, I4, J115] ADD into namespace "${netns}" is refused by every plugin with code ${code} and writes nothing`, async () => {
     const plugins = [{ type: "tuning" }]; // of "cleat", which would make nothing without
-    const raw = { cniVersion: "1.1.0", name: "net", prevResult: PREVIOUS, ipam: SUBNET, plugins, vrfname: "red" };
+    const raw = {
+      cniVersion: "1.1.0",
+      name: "net",
+      prevResult: PREVIOUS,
+      ipam: SUBNET,
+      plugins,
+      vrfname: "red",
+      vlanId: 5,
+      master: "ens5",
+    };
     for (const type of registry.keys()) {
       const machine = machineOf();
       const before = machine.dump();
       const failure = failed(await runAdd(machine, type, commandOf("ADD", { ...raw, type }, { netns })), type);
-      assert.equal(failure.code, code, type);
+      assert.equal(failure.code, code, `${type}: ${wordsOf(failure)}`);
       assert.match(failure.msg, words);
       assert.deepEqual(machine.dump(), before);
       assert.deepEqual(machine.log.dump(), {});
