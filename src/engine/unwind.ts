@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import { belongs } from "../effects/kernel/belongs.ts";
 import { Host, type HostView, Kernel } from "../effects/kernel/host.ts";
 import type { Op } from "../effects/kernel/op.ts";
-import { isUndone } from "../effects/kernel/undo_removal.ts";
+import { isUndone } from "../effects/kernel/undo_routes.ts";
 import { type Entry, residue } from "../machines/entry.ts";
 import { CniCode, type CniFailure } from "../spec/failure.ts";
 import type { AttachmentKey } from "../spec/key.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as Effect from "effect/Effect";
 import type { KernelOp, Op } from "../../src/effects/kernel/op.ts";
 import { createdLinks, undoFor } from "../../src/effects/kernel/undo.ts";
-import { isUndone } from "../../src/effects/kernel/undo_removal.ts";
+import { isUndone } from "../../src/effects/kernel/undo_routes.ts";
 import { applied, type Entry, failed, intended, residue } from "../../src/machines/entry.ts";
 import type { Json, JsonObject } from "../../src/spec/json.ts";
 import { NETNS, newMachine, outcome } from "../support/machine.ts";

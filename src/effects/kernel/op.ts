@@ -7,7 +7,7 @@
 import type { JsonObject } from "../../spec/json.ts";
 import type { LinkIdentity, LinkKind, LinkSettings, LinkState } from "./link_types.ts";
 import type { NftCommand } from "./nft.ts";
-import type { AddressLifetime, RuleOp } from "./routing_types.ts";
+import type { AddressOp, RouteOp, RuleOp } from "./routing_types.ts";
 import type { ClassOp, FilterOp, QdiscKind, QdiscPlace } from "./tc_types.ts";
 
 export type * from "./link_types.ts";
@@ -35,50 +35,6 @@ export interface PortVlan {
   readonly pvid?: boolean;
   /** Frames leave without a tag (BRIDGE_VLAN_INFO_UNTAGGED). */
   readonly untagged?: boolean;
-}
-
-/** An address on a link. */
-export interface AddressOp {
-  /** The link's side. */
-  readonly on: Side;
-  /** The link's name. */
-  readonly link: string;
-  /** With its prefix length. */
-  readonly address: string;
-  /** Skips duplicate address detection (IFA_F_NODAD). */
-  readonly noDad?: boolean;
-  /** Brings no route to its network (IFA_F_NOPREFIXROUTE). */
-  readonly noPrefixRoute?: boolean;
-  /** How long it may be used (IFA_CACHEINFO); for ever where absent. */
-  readonly lifetime?: AddressLifetime;
-}
-
-/** A route over a link. */
-export interface RouteOp {
-  /** The link's side. */
-  readonly on: Side;
-  /** Name of the outgoing link. */
-  readonly link: string;
-  /** The prefix it leads to. */
-  readonly dst: string;
-  /** Next hop; without one the destination is on the link. */
-  readonly gw?: string;
-  /** RTA_PRIORITY; lower wins. */
-  readonly metric?: number;
-  /** Number of its table: 254, main, where absent (enum rt_class_t, linux/rtnetlink.h). */
-  readonly table?: number;
-  /** rtm_scope: 0 universe, 253 link, 254 host. */
-  readonly scope?: number;
-  /** RTAX_MTU, in bytes. */
-  readonly mtu?: number;
-  /** RTAX_ADVMSS, in bytes. */
-  readonly advmss?: number;
-  /** RTA_PREFSRC: the source of what the namespace itself sends that way; one of its own addresses. */
-  readonly src?: string;
-  /** Of a removal: the route is the one that the kernel made for an address (RTPROT_KERNEL), not one of a program. */
-  readonly byKernel?: boolean;
-  /** rtm_protocol, who has made it (RTPROT_*, linux/rtnetlink.h): 3, boot, where absent, unless `byKernel` says 2. */
-  readonly protocol?: number;
 }
 
 /** A permanent neighbour entry (NUD_PERMANENT). */

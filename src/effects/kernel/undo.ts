@@ -11,8 +11,8 @@ import { MAIN_TABLE, routeKeys } from "../../spec/routing.ts";
 import type { HostError, HostView, Link } from "./host.ts";
 import type { NftCommand } from "./nft.ts";
 import type { KernelOp, LinkSettings, Op, PortSettings, PortVlan, Side } from "./op.ts";
-import { canonicalPrefix, isRuleOf, sameAddress, sameIp, sameRoute } from "./same.ts";
-import { restoreAddress, restoreRoute } from "./undo_removal.ts";
+import { canonicalPrefix, sameAddress, sameIp, sameRoute } from "./same.ts";
+import { restoreAddress, restoreRoute, undoRule } from "./undo_routes.ts";
 
 /** What an undo is decided from: the kernel as it is now, and the links this stream made (`linkKey` of each end). */
 export interface UndoContext {
@@ -185,14 +185,6 @@ const undoRemove = (op: Of<"address.remove" | "route.remove">, context: UndoCont
   return op.op === "address.remove" ? restoreAddress(op, context.view) : restoreRoute(op, context.view);
 };
 
-/** The host's rules are everybody's. */
-const undoRule = (op: Of<"rule.add">, { view }: UndoContext): Undo =>
-  op.on === "host" ? NOTHING : unlessThere(
-    view.policyRules(op.on, familyOf(op.from)),
-    (found) => found.some((rule) => isRuleOf(rule, op)),
-    { ...op, op: "rule.remove" },
-  );
-
 /** The link whose own settings the key holds: `net/ipv4/conf/eth0/arp_notify` belongs to eth0. */
 const linkOfKey = (key: string): string | undefined => /^net\/[^/]+\/(?:conf|neigh)\/([^/]+)\//.exec(key)?.[1];
 
@@ -245,7 +237,7 @@ const undoKernel = (op: KernelOp, context: UndoContext): Undo => {
     case "route.remove":
       return undoRemove(op, context);
     case "rule.add":
-      return undoRule(op, context);
+      return undoRule(op, context.view);
     case "sysctl.write":
       return undoSysctl(op, context);
     case "nft.apply":

@@ -1,10 +1,10 @@
-/** Giving back what is taken from a link that was there before the stream: its addresses and routes. */
+/** Undoing rules, and giving back addresses and routes that are taken from a link which was there before the stream. */
 import * as Effect from "effect/Effect";
 import { addressOf, family } from "../../spec/cidr.ts";
 import { addressKeys, BY_KERNEL, MAIN_TABLE, routeKeys } from "../../spec/routing.ts";
 import { ABSENT, type HostView } from "./host.ts";
 import type { Op } from "./op.ts";
-import { canonicalPrefix, sameAddress, sameRoute } from "./same.ts";
+import { canonicalPrefix, isRuleOf, sameAddress, sameRoute } from "./same.ts";
 
 type Of<Name extends Op["op"]> = Extract<Op, { readonly op: Name }>;
 
@@ -34,6 +34,13 @@ export const restoreRoute = Effect.fnUntraced(function* (op: Of<"route.remove">,
   if (found === undefined || found.multipath === true) return null;
   const source = protocol === BY_KERNEL ? yield* sourceOf(op, view) : {};
   return { op: "route.add" as const, on, link, ...routeKeys(found), ...source };
+});
+
+/** A rule goes, unless it was there before. The host's are everybody's. */
+export const undoRule = Effect.fnUntraced(function* (op: Of<"rule.add">, view: HostView) {
+  if (op.on === "host") return null;
+  const isThere = (yield* view.policyRules(op.on, family(op.from))).some((rule) => isRuleOf(rule, op));
+  return isThere ? null : { ...op, op: "rule.remove" as const };
 });
 
 /** With these the kernel says that there is no ground for an address or a route any more, or that it is there. */
