@@ -44,6 +44,7 @@ export type { Found } from "./src/effects/exec.ts";
 
 // The verbs, and what libcni's cache knows of earlier ones.
 export { attach, type Attachment, check, detach, status } from "./src/runtime/attach.ts";
+export { type NotRun, type Plan, plan, type PlannedStep } from "./src/runtime/plan.ts";
 export { gc, type GcOptions, type ValidAttachment } from "./src/runtime/gc.ts";
 export { collect, type Reclaimed, type ReclaimOptions, recover } from "./src/runtime/recover.ts";
 export { prune, type PruneOptions } from "./src/runtime/prune.ts";

@@ -12,6 +12,7 @@ import { addCommand, checkCommand, delCommand, statusCommand } from "./operator/
 import { ExitCode, Failure, type Parsed, type Subcommand, UsageError } from "./operator/command.ts";
 import { gcCommand } from "./operator/gc.ts";
 import { logCommand } from "./operator/log.ts";
+import { planCommand } from "./operator/plan.ts";
 import { pruneCommand } from "./operator/prune.ts";
 import { recoverCommand } from "./operator/recover.ts";
 import { replayCommand } from "./operator/replay.ts";
@@ -22,6 +23,7 @@ import { untilSignalled } from "./signals.ts";
 import { writeErr, writeOut } from "./stdio.ts";
 
 const subcommands: readonly Subcommand[] = [
+  planCommand,
   addCommand,
   checkCommand,
   delCommand,

@@ -4,7 +4,7 @@ import type { NftCommand, NftElement, NftHook, NftType } from "../nft.ts";
 import { BY_KERNEL, DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE } from "../../../spec/routing.ts";
 import type { PolicyRule } from "../host.ts";
 import type { LinkTap } from "../link_tap.ts";
-import type { AddressLifetime, FilterOp, LinkKind, QdiscKind, TokenBucket } from "../op.ts";
+import type { AddressLifetime, FilterOp, QdiscKind, TokenBucket } from "../op.ts";
 
 /** An address of a link; `ip` without and `prefix` the length of its prefix. */
 export interface SimAddress {
@@ -52,7 +52,8 @@ export interface SimQdisc {
 export interface SimLink {
   index: number;
   name: string;
-  readonly kind: LinkKind["kind"] | null;
+  /** Of a copy of a real machine, also kinds that no op makes. */
+  readonly kind: string | null;
   netns: SimNetns;
   /** IFLA_IFALIAS; empty for none. */
   alias: string;
