@@ -57,7 +57,9 @@ function append(place: Place, line: string): void {
   if (fd === null) throw new Error("No such file or directory");
   try {
     if (files.status(fd).size > LONGEST_FILE) return overwriteText(place.path, FILE_MODE, () => line);
-    const bytes = encoder.encode(line);
+    // What a daemon that was killed has not written to its end must not swallow what comes after it.
+    const isCut = /[^\n]$/.test(readText(place.path) ?? "");
+    const bytes = encoder.encode(isCut ? `\n${line}` : line);
     if (files.write(fd, bytes, place.path) < bytes.length) throw new Error("it could not be written as a whole");
   } finally {
     files.close(fd);
