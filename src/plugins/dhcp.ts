@@ -62,7 +62,7 @@ const check: (request: Request<DhcpConfig>) => Effect.Effect<readonly Finding[],
     const { dhcp } = yield* View;
     const socket = config.ipam.daemonSocketPath;
     const found = yield* Effect.catch(
-      Effect.andThen(dhcp.reach(socket), dhcp.leases(socket, key)),
+      dhcp.leases(socket, key),
       ({ message }: DhcpError) => Effect.succeed(message),
     );
     if (typeof found === "string") return [found];
