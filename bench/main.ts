@@ -145,8 +145,32 @@ async function bench({ sections, quick, json, record, write }: Wanted): Promise<
     await writePage(tables, standards, `Measured with ${cpus} processors, Linux ${kernel} and Deno ${version}.`);
   }
   if (!quick || record) return;
-  const broken = rows.filter((row) => judge(row, standards)?.held === false).map(({ id }) => id);
+  const broken = await stillBroken(brokenRows(tables, standards), standards, peer);
   if (broken.length > 0) throw new Error(`Slower than recorded by more than the noise: ${broken.join(", ")}`);
+}
+
+const brokenRows = (tables: readonly Table[], standards: Standards): readonly string[] =>
+  tables.flatMap(({ rows }) => rows).filter((row) => judge(row, standards)?.held === false).map(({ id }) => id);
+
+/** How often a section is measured before a row of it counts as slower: a busy moment is no regression. */
+const ATTEMPTS = 3;
+
+/** The rows that are behind their bounds whenever they are measured. */
+async function stillBroken(
+  rows: readonly string[],
+  standards: Standards,
+  peer: string | null,
+): Promise<readonly string[]> {
+  let broken = rows;
+  for (let attempt = 2; broken.length > 0 && attempt <= ATTEMPTS; attempt++) {
+    complain(`Slower than recorded: ${broken.join(", ")}; measured once more`);
+    const sections = Object.keys(SECTIONS).filter((id) => broken.some((row) => row.startsWith(`${id}.`)));
+    const tables: Table[] = [];
+    for (const id of sections) tables.push(await measure(id, true, peer));
+    const again = new Set(brokenRows(tables, standards));
+    broken = broken.filter((row) => again.has(row));
+  }
+  return broken;
 }
 
 await runTask(() => bench(wanted(Deno.args)));
