@@ -6,7 +6,7 @@ import { failureText } from "../../spec/failure.ts";
 import { printableLine } from "../../spec/printable.ts";
 import { renderResult } from "../../spec/render_result.ts";
 import { type Answer, ExitCode, failed, type Subcommand } from "./command.ts";
-import { target, targetOptions as options } from "./target.ts";
+import { target, targetOptions } from "./target.ts";
 
 const stepText = ({ slot, op, undo }: PlannedStep, index: number): string => {
   const takenBack = undo === null ? "none: it goes with what carries it, or is shared and stays" : describeOp(undo);
@@ -29,17 +29,19 @@ const endText = ({ steps, result, failure }: Plan): string => {
 /** `cleat plan`. */
 export const planCommand: Subcommand = {
   name: "plan",
-  arguments: "<network> <netns>",
+  arguments: "<network> --netns PATH",
   summary: "show what add would do, without doing it",
   description:
     "Runs ADD of every plugin on a copy of the host as it is now, and prints each change with what would undo it.\n" +
     "Nothing is changed, and neither log nor leases nor cache are written. Plugins of others are named, not run: they\n" +
-    "are taken to pass on the result they are given; no DHCP server is asked. MAC addresses that the kernel makes up are placeholders, and what\n" +
-    "only the kernel can refuse is not found. Fails where ADD would fail, or where nothing is known of how it goes on.",
-  options,
+    "are taken to pass on the result they are given; no DHCP server is asked. MAC addresses that the kernel makes up\n" +
+    "are placeholders, and what only the kernel can refuse is not found. Fails where ADD would fail, or where nothing is known of how it goes on.",
+  options: [{ name: "netns", value: "PATH", help: "the container's network namespace" }, ...targetOptions],
   run: (parsed, env) =>
     Effect.gen(function* () {
-      const { list, attachment } = yield* target(parsed, env);
+      const { positionals: [network = ""], strings: { netns = "" } } = parsed;
+      const positionals = [network, netns].filter((given) => given !== "");
+      const { list, attachment } = yield* target({ ...parsed, positionals }, env);
       const planned = yield* Effect.mapError(plan(list, attachment), failed);
       const { result } = planned;
       const shown = result === null ? null : yield* Effect.orDie(renderResult(result, result.cniVersion));
