@@ -152,10 +152,12 @@ Deno.test("[A19, A20, A21, A22, I24] a version that does not exist, or that a pl
 });
 
 Deno.test("[A68, J43, J57] a plugin that is not there is named, an IPAM plugin as well; its keys are nobody's business", async () => {
-  const told = await faultsIn(withPlugin({ type: "somebody-elses", mode: "bridge", typ: 1, ipam: { type: "dhcp" } }));
+  const told = await faultsIn(
+    withPlugin({ type: "somebody-elses", mode: "bridge", typ: 1, ipam: { type: "others-ipam" } }),
+  );
   assert.equal(told.length, 2);
   assert.match(told[0] ?? "", /"plugins\[0\]\.type": Cannot find plugin "somebody-elses": not found in CNI_PATH/);
-  assert.match(told[1] ?? "", /"plugins\[0\]\.ipam\.type": Cannot find plugin "dhcp"/);
+  assert.match(told[1] ?? "", /"plugins\[0\]\.ipam\.type": Cannot find plugin "others-ipam"/);
 });
 
 Deno.test("a chain within a chain is checked like one, and asks outside for what its plugins want", async () => {
