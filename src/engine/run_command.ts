@@ -70,7 +70,10 @@ const run = <C>(
       const ended = yield* Effect.result(end(plugin, command, journal, opened, decision.decision === "adopt"));
       return ended._tag === "Success" ? null : yield* endEarlier(plugin, command, journal, opened, ended.failure);
     }
-    if (command.verb === "CHECK") return yield* Effect.as(runCheck(plugin, command, decoded, journal), null);
+    if (command.verb === "CHECK") {
+      const { records } = opened.stream;
+      return yield* Effect.as(runCheck(plugin, command, decoded, { journal, records }), null);
+    }
     return yield* runAdd(plugin, command, decoded, journal);
   });
 

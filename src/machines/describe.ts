@@ -182,7 +182,9 @@ export function describeEvent(event: AttachmentEvent): string {
     case "DEL":
       return event.type;
     case "effect.intended":
-      return `about to ${describeOp(event.op)}${event.undo === null ? "" : `; to undo: ${describeOp(event.undo)}`}`;
+      return `#${event.id} about to ${describeOp(event.op)}${
+        event.undo === null ? "" : `; to undo: ${describeOp(event.undo)}`
+      }`;
     case "effect.applied":
       return `#${event.id} done${event.value === undefined ? "" : ` ${JSON.stringify(event.value)}`}`;
     case "effect.failed":

@@ -59,7 +59,10 @@ const checkParent = Effect.fnUntraced(function* (view: HostView, op: Of<"link.cr
   ];
 });
 
-/** Neither MTU nor MAC as created are checked: a plugin later in the chain may change them by `link.set`. */
+/** Of a veth; a bridge's MTU follows its ports. */
+const isHostEnd = ({ on, link }: Of<"link.create">): boolean => on === "host" && link.kind === "veth";
+
+/** Of the container's end neither MTU nor MAC are checked: a plugin later in the chain may change them by `link.set`. */
 const checkCreate = Effect.fnUntraced(function* (op: Of<"link.create">, view: HostView) {
   const thing = linkAt(op.on, op.name);
   const link = yield* view.link(op.on, op.name);
@@ -75,6 +78,7 @@ const checkCreate = Effect.fnUntraced(function* (op: Of<"link.create">, view: Ho
     ...(yield* checkParent(view, op, link)),
     ...(op.master === undefined ? FINE : yield* checkMaster(view, op.on, link, op.master)),
     ...(op.up === true ? expect(thing, "state ", "up", link.up ? "up" : "down") : FINE),
+    ...(isHostEnd(op) && op.mtu !== undefined ? expect(thing, "MTU ", `${op.mtu}`, `${link.mtu}`) : FINE),
   ];
 });
 

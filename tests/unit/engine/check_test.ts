@@ -206,10 +206,28 @@ Deno.test("all findings come at once: the first as the message, the others as de
   const { machine, check } = await toyMachine(["the sky: expected blue, found grey"]);
   machine.kernel.drift("/ns/c1", { ...SYSCTL, value: "1" }, { ...ADDRESS, op: "address.remove" });
   const failure = failed(await check());
-  assert.match(failure.msg, /expected address 10\.1\.0\.2\/24, found none$/);
-  assert.match(failure.details ?? "", /somaxconn.*expected 500, found 1; the sky: expected blue, found grey$/);
+  assert.match(failure.msg, /expected address 10\.1\.0\.2\/24, found none \(set by #2 at 2026-01-01T00:00:00\.000Z\)$/);
+  assert.match(
+    failure.details ?? "",
+    /somaxconn.*expected 500, found 1 \(set by #\d+ at [^)]+\); the sky: expected blue, found grey$/,
+  );
   const last = (await readingOf(machine, streamOf("toy"))).records.at(-1)?.event;
   assert.equal(last?.type === "check.drifted" ? last.findings.length : 0, 3);
+});
+
+Deno.test("a finding names the record that set what is no longer so, and one op for what several miss", async () => {
+  const { machine, check } = await toyMachine();
+  machine.kernel.drift("/ns/c1", { op: "link.delete", on: VETH.on, name: VETH.name });
+  const { msg, details = "" } = failed(await check());
+  const { records } = await readingOf(machine, streamOf("toy"));
+  const found = [...`${msg}; ${details}`.matchAll(/([^;]+) \(set by #(\d+) at ([^)]+)\)/g)];
+  assert(found.length > 0);
+  for (const [, , id, at] of found) {
+    const record = records.find(({ event }) => event.type === "effect.intended" && event.id === Number(id));
+    assert.equal(record?.at, at);
+  }
+  assert.equal(new Set(found.map(([, finding]) => finding)).size, found.length);
+  assert.match(msg, new RegExp(`"${VETH.name}" on the host: expected it to exist, found none \\(set by #1 at `));
 });
 
 Deno.test("CHECK of a drifted attachment does not stand in the way of DEL, and ADD is refused until then", async () => {

@@ -178,9 +178,12 @@ Deno.test("a multipath route holds while one of its next hops is the op's", () =
   assert.equal(hops("10.1.0.8", "10.1.0.7").length, 1);
 });
 
-Deno.test("a later plugin may set MTU and MAC of a created link", () => {
+Deno.test("a later plugin may set MTU and MAC of the container's end of a created pair, and nobody the host end's MTU", () => {
   const op = { ...pair("veth9", "eth9"), mtu: 1400, mac: MAC };
-  assert.deepEqual(findingsAfter(op, [set("veth9", { mtu: 1300, mac: "0a:58:0a:01:00:03" })]), []);
+  assert.deepEqual(findingsAfter(op, [set("eth9", { mtu: 1300, mac: "0a:58:0a:01:00:03" })]), []);
+  assert.deepEqual(findingsAfter(op, [set("veth9", { mtu: 1300 })]), [
+    'link "veth9" on the host: expected MTU 1400, found 1300',
+  ]);
 });
 
 Deno.test("becoming a port is no promiscuous mode that somebody set", () => {
