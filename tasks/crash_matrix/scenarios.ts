@@ -182,6 +182,13 @@ export const scenarios: readonly Scenario[] = [
     spoil: OTHER_SOMAXCONN,
   },
   {
+    ...alone("sbr"),
+    prepare: `${linked}
+nsenter --net=$CONTAINER ip route add 10.78.0.0/16 via 10.77.0.9 metric 7 mtu 1400 proto static`,
+    config: () => ({ ...bareOf("sbr"), prevResult }),
+    spoil: "nsenter --net=$CONTAINER ip rule del from 10.77.0.2",
+  },
+  {
     ...alone("portmap"),
     prepare: linked,
     config: () => portmap,
