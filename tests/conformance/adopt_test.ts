@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { attachWithGo, remainsIn, runAll } from "../support/adopted.ts";
 import { builtBin } from "../support/built.ts";
-import { besideGo, goBin } from "../support/go_suite.ts";
+import { besideGo, eachSuite } from "../support/go_suite.ts";
 import { Lab } from "../support/lab.ts";
 import { Cell, GOS, needing, silently } from "../support/matrix.ts";
 import { command, libcni } from "../support/runtimes.ts";
@@ -11,16 +11,16 @@ import { snapshot } from "../support/snapshot.ts";
 const bin = await builtBin();
 
 for (const without of ["nothing", "netns", "prevResult"] as const) {
-  Deno.test({
+  eachSuite({
     ...besideGo(
       `DEL of ours, told everything but ${without}, leaves of Go's attachment nothing, and another's as it was`,
     ),
-    async fn() {
+    async fn(go) {
       using lab = new Lab(bin);
-      await attachWithGo(lab, "keep", 8000);
+      await attachWithGo(lab, go, "keep", 8000);
       // The shared chains and the rest that stays are there now.
       const before = remainsIn(lab);
-      const one = await attachWithGo(lab, "c1", 8080, { macspoofchk: true });
+      const one = await attachWithGo(lab, go, "c1", 8080, { macspoofchk: true });
       const present = JSON.stringify(remainsIn(lab));
       for (const mark of [/CNI-DN-/, /-j MASQUERADE/, /macspoofchk-c1-eth0/, /c1_eth0.json/]) {
         assert.match(present, mark);
@@ -34,16 +34,16 @@ for (const without of ["nothing", "netns", "prevResult"] as const) {
   });
 }
 
-Deno.test({
+eachSuite({
   ...besideGo("of two interfaces on one network, which share Go's masquerade chain, DEL of ours leaves the other's"),
-  async fn() {
+  async fn(go) {
     using lab = new Lab(bin);
     const netns = lab.container();
     const ipam = { type: "host-local", dataDir: lab.leases, subnet: "10.44.0.0/24" };
-    const config = { cniVersion: "1.0.0", name: "swap", type: "bridge", bridge: "cni0", ipMasq: true, ipam };
+    const config = { cniVersion: go.newest, name: "swap", type: "bridge", bridge: "cni0", ipMasq: true, ipam };
     const jumps = () => lab.host.must("iptables-save -t nat").match(/POSTROUTING -s [0-9.]+/g) ?? [];
     for (const ifName of ["eth0", "net1"]) {
-      await lab.ok(`${goBin}/bridge`, { verb: "ADD", config, netns, ifName, env: { CNI_PATH: goBin } });
+      await lab.ok(`${go.bin}/bridge`, { verb: "ADD", config, netns, ifName, env: { CNI_PATH: go.bin } });
     }
     assert.deepEqual(jumps(), ["POSTROUTING -s 10.44.0.2", "POSTROUTING -s 10.44.0.3"]);
     await lab.ok("bridge", { verb: "DEL", config, netns });
@@ -54,13 +54,13 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...besideGo("DEL of ours puts the container's link back before it goes, and needs neither living namespace nor link"),
-  async fn() {
+  async fn(go) {
     using lab = new Lab(bin);
-    await attachWithGo(lab, "keep", 8000);
+    await attachWithGo(lab, go, "keep", 8000);
     const before = remainsIn(lab);
-    const one = await attachWithGo(lab, "c1", 8080);
+    const one = await attachWithGo(lab, go, "c1", 8080);
     one.netns.must("ip link show eth0 | grep 'mtu 1400'");
     const [bridge, tuning] = one.configs;
     assert.ok(bridge !== undefined && tuning !== undefined);
@@ -69,7 +69,7 @@ Deno.test({
     one.netns.must("ip link delete eth0");
     await runAll(lab, bin, "DEL", one);
     assert.deepEqual(remainsIn(lab), before);
-    const two = await attachWithGo(lab, "c2", 8081);
+    const two = await attachWithGo(lab, go, "c2", 8081);
     const path = two.netns.path;
     two.netns[Symbol.dispose]();
     await runAll(lab, bin, "DEL", { ...two, netns: { ...two.netns, path } });
@@ -77,17 +77,17 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...besideGo(
     "GC of ours collects what Go's plugins left of dead containers, and leaves the living and other networks",
   ),
-  async fn() {
+  async fn(go) {
     using lab = new Lab(bin);
-    const keep = await attachWithGo(lab, "keep", 8000);
-    const other = { cniVersion: "1.0.0", name: "other", type: "bridge", bridge: "cni0", ipMasq: true };
+    const keep = await attachWithGo(lab, go, "keep", 8000);
+    const other = { cniVersion: go.newest, name: "other", type: "bridge", bridge: "cni0", ipMasq: true };
     const ipam = { type: "host-local", dataDir: lab.leases, subnet: "10.45.0.0/24" };
-    const env = { CNI_PATH: goBin };
-    await lab.ok(`${goBin}/bridge`, {
+    const env = { CNI_PATH: go.bin };
+    await lab.ok(`${go.bin}/bridge`, {
       verb: "ADD",
       config: { ...other, ipam },
       netns: lab.container(),
@@ -95,7 +95,7 @@ Deno.test({
       env,
     });
     const before = remainsIn(lab);
-    const dead = await attachWithGo(lab, "c1", 8080);
+    const dead = await attachWithGo(lab, go, "c1", 8080);
     dead.netns.must("ip link delete eth0"); // its namespace died
     const valid = { "cni.dev/valid-attachments": [{ containerID: "keep", ifname: "eth0" }] };
     for (const { prevResult: _, ...config } of dead.configs) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { isJsonObject, type Json, type JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
 import { can } from "../support/capabilities.ts";
-import { besideGo, goBin, normal, SHARED_FORMS } from "../support/go_suite.ts";
+import { besideGo, eachSuite, normal } from "../support/go_suite.ts";
 import { hasKind } from "../support/kinds.ts";
 import { Lab } from "../support/lab.ts";
 import type { Netns } from "../support/netns.ts";
@@ -68,10 +68,10 @@ const seenOf = (host: Netns): Json => {
 };
 
 for (const [name, settings] of SETTINGS) {
-  Deno.test({
+  eachSuite({
     ...beside(`[BW1, BW2, BW3, BW5] ${name}: results, queues and filters are those of Go's, and each CHECK agrees`),
-    async fn() {
-      for (const version of SHARED_FORMS.filter((form) => form >= "0.3.0")) {
+    async fn({ bin: goBin, forms }) {
+      for (const version of forms.filter((form) => form >= "0.3.0")) {
         const seen: Json[] = [];
         for (const folder of [bin, goBin]) {
           using lab = new Lab(folder);
@@ -91,15 +91,15 @@ for (const [name, settings] of SETTINGS) {
   });
 }
 
-Deno.test({
+eachSuite({
   ...beside("[BW7] each suite's DEL removes what the other one has limited, and ours the filter as well"),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     const [, settings = {}] = SETTINGS[0] ?? [];
     for (const [adds, deletes] of [[bin, goBin], [goBin, bin]] as const) {
       using lab = new Lab(adds);
       const { netns, prevResult } = behind(lab);
       const before = seenOf(lab.host);
-      const call = { config: configIn("1.0.0", settings, prevResult), netns };
+      const call = { config: configIn(newest, settings, prevResult), netns };
       await lab.ok("bandwidth", { verb: "ADD", ...call });
       await lab.ok(`${deletes}/bandwidth`, { verb: "DEL", ...call });
       assert.notEqual(lab.host.sh(`ip link show ${IFB}`).code, 0);
@@ -110,9 +110,9 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...beside("[BW4, BW9, BW10, BW11, BW13] what Go's refuses, ours refuses too"),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     using ours = new Lab(bin);
     using theirs = new Lab(goBin);
     const limits = { ingressRate: 80_000, ingressBurst: 80_000 };
@@ -128,7 +128,7 @@ Deno.test({
     for (const lab of [ours, theirs]) {
       const { netns, prevResult } = behind(lab);
       for (const [settings, other] of refused) {
-        const config = configIn("1.0.0", settings, other ?? prevResult);
+        const config = configIn(newest, settings, other ?? prevResult);
         const { code } = await lab.call("bandwidth", { verb: "ADD", config, netns });
         assert.equal(code, 1, JSON.stringify(settings));
       }

@@ -16,10 +16,11 @@ import {
 } from "../../mod.ts";
 import { isJsonObject, type JsonObject } from "../../src/spec/json.ts";
 import { can, unless } from "../support/capabilities.ts";
-import { builtLibcni, missingForLibcni } from "../support/libcni.ts";
+import { builtLibcni, installedLibcni } from "../support/libcni.ts";
 import { type Netns, newNetns } from "../support/netns.ts";
 
-const withGo = (name: string) => unless(can.netns && missingForLibcni === null, name, missingForLibcni ?? "no netns");
+const withGo = (name: string) =>
+  unless(can.netns && installedLibcni.missing === null, name, installedLibcni.missing ?? "no netns");
 
 const CAPABILITY_ARGS = { mac: "02:00:00:00:00:77", ips: ["10.9.0.7/24"] };
 const ARGS = [["K", "v"], ["L", "w"]] as const;

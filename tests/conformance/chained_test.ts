@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
-import { besideGo, goBin, insideOf, normal, SHARED_FORMS } from "../support/go_suite.ts";
+import { besideGo, eachSuite, insideOf, normal } from "../support/go_suite.ts";
 import { ipamIn, Lab } from "../support/lab.ts";
 import type { Netns } from "../support/netns.ts";
 import { dial, serve } from "../support/traffic.ts";
@@ -41,12 +41,12 @@ const SETTINGS: readonly JsonObject[] = [
   { args: { cni: { mtu: 1300 } }, mtu: 1400 },
 ];
 
-Deno.test({
+eachSuite({
   ...besideGo(
     "tuning: results, link and sysctls are those of Go's in every form, and CHECK of both agrees with both",
   ),
-  async fn() {
-    for (const version of SHARED_FORMS) {
+  async fn({ bin: goBin, forms }) {
+    for (const version of forms) {
       const seen: unknown[] = [];
       for (const folder of [bin, goBin]) {
         using lab = new Lab(folder);
@@ -81,15 +81,15 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...besideGo("tuning: our DEL puts back what Go's ADD changed"),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     using lab = new Lab(bin);
-    const { netns, prevResult, detach } = await bridged(lab, "1.0.0");
+    const { netns, prevResult, detach } = await bridged(lab, newest);
     const before = linkOf(netns);
     const settings = { mac: "02:00:00:00:00:ab", mtu: 1400, promisc: true, allmulti: true };
     const config = {
-      cniVersion: "1.0.0",
+      cniVersion: newest,
       name: "twin",
       type: "tuning",
       dataDir: `${lab.folder}/t`,
@@ -107,25 +107,25 @@ Deno.test({
 
 const web = { hostPort: 8080, containerPort: 80, protocol: "tcp" };
 
-Deno.test({
+eachSuite({
   ...besideGo("portmap: result and reachability are those of Go's: outside, the host, 127.0.0.1, itself, a sibling"),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     const seen: unknown[] = [];
     for (const folder of [bin, goBin]) {
       using lab = new Lab(folder);
       const outside = lab.outside();
-      const one = await bridged(lab, "1.0.0", "c1");
-      const two = await bridged(lab, "1.0.0", "c2");
+      const one = await bridged(lab, newest, "c1");
+      const two = await bridged(lab, newest, "c2");
       const config = {
-        cniVersion: "1.0.0",
+        cniVersion: newest,
         name: "twin",
         type: "portmap",
         prevResult: one.prevResult,
         runtimeConfig: { portMappings: [web, { ...web, hostPort: 8081, hostIP: "192.0.2.1" }] },
       };
       const result = await lab.ok("portmap", { verb: "ADD", config, netns: one.netns });
-      // Go's portmap 1.1 looks for the IPv4 rules among those of IPv6.
-      if (folder === bin) await lab.ok("portmap", { verb: "CHECK", config, netns: one.netns });
+      // Go's portmap 1.1.1 looks for the IPv4 rules among those of IPv6.
+      if (folder === bin || newest !== "1.0.0") await lab.ok("portmap", { verb: "CHECK", config, netns: one.netns });
       {
         await using _one = serve(one.netns, 80, "one saw ");
         const calls: readonly (readonly [Netns, string, number])[] = [

@@ -4,7 +4,7 @@ import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
 import { can } from "../support/capabilities.ts";
 import { admit, dismiss, filterOf, type FirewallNet, type Guest } from "../support/firewall.ts";
-import { besideGo, goBin, normal } from "../support/go_suite.ts";
+import { besideGo, eachSuite, installedOnly, normal } from "../support/go_suite.ts";
 import { Lab } from "../support/lab.ts";
 
 const bin = await builtBin();
@@ -25,11 +25,12 @@ const detach = async (lab: Lab, net: FirewallNet, guest: Guest, plugin = "firewa
 };
 
 for (const [name, settings] of SETTINGS) {
-  Deno.test({
+  const register = name === "nothing" ? eachSuite : installedOnly;
+  register({
     ...beside(
       `[FW1, FW2, FW4, FW5] with ${name}: results and rules are those of Go's, from ADD to DEL of two containers`,
     ),
-    async fn() {
+    async fn({ bin: goBin }) {
       for (const cniVersion of Object.keys(settings).length === 0 ? ["0.4.0", "1.0.0"] : ["1.0.0"]) {
         const lives: unknown[] = [];
         for (const folder of [bin, goBin]) {
@@ -51,9 +52,9 @@ for (const [name, settings] of SETTINGS) {
   });
 }
 
-Deno.test({
+eachSuite({
   ...beside("[FW5] each suite's CHECK accepts and each suite's DEL closes what the other one has opened"),
-  async fn() {
+  async fn({ bin: goBin }) {
     for (const [adds, deletes] of [[bin, goBin], [goBin, bin]] as const) {
       using lab = new Lab(adds);
       const [guest, other] = [await admit(lab, NET, "c1", { bin }), await admit(lab, NET, "c2", { bin })];
@@ -70,9 +71,9 @@ Deno.test({
   },
 });
 
-Deno.test({
+installedOnly({
   ...beside("a container of ours keeps its way when Go's DEL of an earlier holder of the address comes late"),
-  async fn() {
+  async fn({ bin: goBin }) {
     using lab = new Lab(bin);
     const earlier = await admit(lab, NET, "c1", { bin, firewall: `${goBin}/firewall` });
     await dismiss(lab, NET, earlier, bin);
@@ -93,9 +94,9 @@ const reached = ({ netns }: Guest, ...to: readonly Guest[]): readonly string[] =
   netns.sh(`${to.map(({ id, ips }) => `ping -c1 -W0.4 ${ips[0]} >&2 && echo ${id} &`).join("\n")}\nwait`).stdout
     .split("\n").filter((line) => line !== "").sort();
 
-Deno.test({
+eachSuite({
   ...beside("[FW10, FW11] who reaches whom with same-bridge is the same as with Go's"),
-  async fn() {
+  async fn({ bin: goBin }) {
     const seen: unknown[] = [];
     for (const folder of [bin, goBin]) {
       using lab = new Lab(folder);

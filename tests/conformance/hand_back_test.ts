@@ -26,7 +26,7 @@ async function attached(lab: Lab): Promise<{ readonly order: Order; readonly kee
 /** Go's plugins take the place of ours. */
 const swap = (lab: Lab, order: Order): Order => ({
   ...order,
-  path: goPlugins(`${lab.folder}/go`, ...GOS.go),
+  path: goPlugins(`${lab.folder}/go`, GOS.go),
 });
 
 const named = (lab: Lab, id: string): boolean => lab.remains().firewall.includes(`dbnet/${id}/eth0`);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
 import { withDevices } from "../support/fake_sysfs.ts";
-import { besideGo, goBin, insideOf, normal, SHARED_FORMS } from "../support/go_suite.ts";
+import { besideGo, eachSuite, insideOf, normal } from "../support/go_suite.ts";
 import { ipamIn, Lab, tree } from "../support/lab.ts";
 
 const bin = await builtBin();
@@ -54,25 +54,25 @@ async function life(folder: string, cniVersion: string, settings: JsonObject) {
 }
 
 for (const settings of [{ device: "out0" }, { hwaddr: MAC, dns: { nameservers: ["192.0.2.3"] } }]) {
-  Deno.test({
+  eachSuite({
     ...besideGo(`[HD1, HD4] by ${Object.keys(settings)[0]}: results, container and lease files are those of Go's`),
-    async fn() {
-      for (const version of SHARED_FORMS) {
+    async fn({ bin: goBin, forms }) {
+      for (const version of forms) {
         assert.deepEqual(await life(bin, version, settings), await life(goBin, version, settings), version);
       }
     },
   });
 }
 
-Deno.test({
+eachSuite({
   ...besideGo(
     "[HD1, HD2] each suite's CHECK and DEL know what the other one took, and neither gives it a name that is taken",
   ),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     for (const [adds, deletes] of [[bin, goBin], [goBin, bin]] as const) {
       using lab = labOf(adds);
       const netns = lab.container();
-      const config = configIn(lab, "1.0.0", { device: "out0" });
+      const config = configIn(lab, newest, { device: "out0" });
       const prevResult = await lab.ok("host-device", { verb: "ADD", config, netns });
       const call = { config: { ...config, prevResult }, netns, env: { CNI_PATH: deletes } };
       await lab.ok(`${deletes}/host-device`, { ...call, verb: "CHECK" });
@@ -88,16 +88,16 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...besideGo("[HD3] for a device of a user space driver the addresses are those of Go's, and nothing is moved"),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     const seen: unknown[] = [];
     for (const folder of [bin, goBin]) {
       using lab = labOf(folder);
       const device = { bus: "pci", id: "0000:00:1f.6", driver: "vfio-pci" } as const;
       const plugin = withDevices(lab, lab.file("host-device"), device);
       const netns = lab.container();
-      const config = configIn(lab, "1.0.0", { pciBusID: device.id });
+      const config = configIn(lab, newest, { pciBusID: device.id });
       const result = await lab.ok(plugin, { verb: "ADD", config, netns });
       await lab.ok(plugin, { verb: "CHECK", config: { ...config, prevResult: result }, netns });
       await lab.ok(plugin, { verb: "DEL", config, netns });
@@ -109,13 +109,13 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...besideGo("[HD5] without a device both refuse, and leave the host and the container alone"),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     for (const folder of [bin, goBin]) {
       using lab = labOf(folder);
       const netns = lab.container();
-      const { code } = await lab.call("host-device", { verb: "ADD", config: configIn(lab, "1.0.0", {}), netns });
+      const { code } = await lab.call("host-device", { verb: "ADD", config: configIn(lab, newest, {}), netns });
       assert.deepEqual([code, nameOf(lab), linksOf(netns).map(({ ifname }) => ifname)], [1, "out0", ["lo"]]);
     }
   },

@@ -2,12 +2,15 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
-import { besideGo, goBin, normal, SHARED_VERSIONS } from "../support/go_suite.ts";
+import { besideGo, eachSuite, type GoSuite, normal } from "../support/go_suite.ts";
 import { Lab, leasesIn, tree } from "../support/lab.ts";
 
 const bin = await builtBin();
-const suites = [`${bin}/host-local`, `${goBin}/host-local`] as const;
-const suite = (turn: number): string => suites[turn % 2 === 0 ? 0 : 1];
+/** Ours and Go's. */
+const bothOf = (go: GoSuite) => [`${bin}/host-local`, `${go.bin}/host-local`] as const;
+
+/** Taking turns: ours first. */
+const suiteOf = (go: GoSuite, turn: number): string => bothOf(go)[turn % 2 === 0 ? 0 : 1];
 
 const configIn = (lab: Lab, ipam: JsonObject, cniVersion = "1.0.0", others: JsonObject = {}): JsonObject => ({
   cniVersion,
@@ -22,14 +25,14 @@ const first = ({ ips }: JsonObject): string => {
   return ip instanceof Object && "address" in ip ? String(ip.address) : "";
 };
 
-Deno.test({
+eachSuite({
   ...besideGo("host-local: taking turns on one directory gives no address twice, and round robin goes on across both"),
-  async fn() {
+  async fn(go) {
     using lab = new Lab(bin);
     const netns = lab.container();
     const config = configIn(lab, { ranges: [[{ subnet: "10.12.0.0/29" }], [{ subnet: "fd12::/64" }]] });
-    const add = (turn: number, id: string) => lab.ok(suite(turn), { verb: "ADD", config, netns, id });
-    const del = (turn: number, id: string) => lab.ok(suite(turn), { verb: "DEL", config, netns, id });
+    const add = (turn: number, id: string) => lab.ok(suiteOf(go, turn), { verb: "ADD", config, netns, id });
+    const del = (turn: number, id: string) => lab.ok(suiteOf(go, turn), { verb: "DEL", config, netns, id });
     for (const [turn, last] of [2, 3, 4, 5].entries()) {
       assert.equal(first(await add(turn, `c${turn}`)), `10.12.0.${last}/29`);
     }
@@ -40,7 +43,7 @@ Deno.test({
     assert.equal(first(await add(0, "c5")), "10.12.0.2/29");
     assert.equal(first(await add(1, "c6")), "10.12.0.3/29");
     for (const turn of [0, 1]) {
-      const { code, stdout } = await lab.call(suite(turn), { verb: "ADD", config, netns, id: "c7" });
+      const { code, stdout } = await lab.call(suiteOf(go, turn), { verb: "ADD", config, netns, id: "c7" });
       assert.equal(code, 1, "the range is exhausted");
       assert.match(stdout, /10\.12\.0\.1-10\.12\.0\.6/);
     }
@@ -54,12 +57,12 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...besideGo("host-local: files and results of each ADD and DEL are those of Go's, in every version"),
-  async fn() {
-    for (const version of SHARED_VERSIONS) {
+  async fn(go) {
+    for (const version of go.versions) {
       const seen = [];
-      for (const file of suites) {
+      for (const file of bothOf(go)) {
         using lab = new Lab(bin);
         const netns = lab.container();
         const ranges = [[{ subnet: "10.12.0.0/24", rangeStart: "10.12.0.9", gateway: "10.12.0.10" }], [{
@@ -76,24 +79,24 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...besideGo("host-local: each suite's CHECK and DEL know the other's leases, also those of the old format"),
-  async fn() {
+  async fn(go) {
     using lab = new Lab(bin);
     const netns = lab.container();
     const config = configIn(lab, { subnet: "10.12.0.0/24" });
     for (const turn of [0, 1]) {
       const id = `c${turn}`;
-      const result = await lab.ok(suite(turn), { verb: "ADD", config, netns, id });
+      const result = await lab.ok(suiteOf(go, turn), { verb: "ADD", config, netns, id });
       const call = { config: { ...config, prevResult: result }, netns, id };
-      await lab.ok(suite(turn + 1), { ...call, verb: "CHECK" });
-      await lab.ok(suite(turn + 1), { ...call, verb: "DEL" });
+      await lab.ok(suiteOf(go, turn + 1), { ...call, verb: "CHECK" });
+      await lab.ok(suiteOf(go, turn + 1), { ...call, verb: "DEL" });
       assert.deepEqual(leasesIn(lab.leases), {});
-      await lab.ok(suite(turn), { ...call, verb: "DEL" });
+      await lab.ok(suiteOf(go, turn), { ...call, verb: "DEL" });
       Deno.writeTextFileSync(`${lab.leases}/shared/10.12.0.77`, id);
       Deno.writeTextFileSync(`${lab.leases}/shared/10.12.0.78`, "other");
-      await lab.ok(suite(1), { ...call, verb: "CHECK" });
-      await lab.ok(suite(turn), { ...call, verb: "DEL" });
+      await lab.ok(suiteOf(go, 1), { ...call, verb: "CHECK" });
+      await lab.ok(suiteOf(go, turn), { ...call, verb: "DEL" });
       assert.deepEqual(leasesIn(lab.leases), { "shared/10.12.0.78": "other" });
       Deno.removeSync(`${lab.leases}/shared/10.12.0.78`);
     }
@@ -101,9 +104,9 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...besideGo("host-local: wanted addresses and refusals are those of Go's"),
-  async fn() {
+  async fn(go) {
     using lab = new Lab(bin);
     const netns = lab.container();
     const ranges = [[{ subnet: "10.12.0.0/29" }], [{ subnet: "10.13.0.0/29", rangeStart: "10.13.0.4" }]];
@@ -119,7 +122,7 @@ Deno.test({
     ];
     for (const [others, CNI_ARGS] of wishes) {
       const seen = [];
-      for (const file of suites) {
+      for (const file of bothOf(go)) {
         const call = { config: configIn(lab, { ranges }, "1.0.0", others), netns, env: { CNI_ARGS } };
         const ran = await lab.call(file, { ...call, verb: "ADD" });
         seen.push(ran.code === 0 ? JSON.parse(ran.stdout) : ran.code);
@@ -133,15 +136,15 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...besideGo("host-local: 6 of ours and 6 of Go's at once on one directory get 12 addresses"),
-  async fn() {
+  async fn(go) {
     using lab = new Lab(bin);
     const netns = lab.container();
     const config = configIn(lab, { subnet: "10.12.0.0/24" });
     const ids = Array.from({ length: 12 }, (_, i) => `c${i}`);
     const all = (verb: "ADD" | "DEL") =>
-      Promise.all(ids.map((id, turn) => lab.ok(suite(turn), { verb, config, netns, id })));
+      Promise.all(ids.map((id, turn) => lab.ok(suiteOf(go, turn), { verb, config, netns, id })));
     assert.equal(new Set((await all("ADD")).map(first)).size, 12);
     await all("DEL");
     assert.deepEqual(leasesIn(lab.leases), {});

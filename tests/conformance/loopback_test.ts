@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
-import { besideGo, goBin, normal, SHARED_VERSIONS } from "../support/go_suite.ts";
+import { besideGo, eachSuite, normal } from "../support/go_suite.ts";
 import { Lab } from "../support/lab.ts";
 import { type Netns, newNetns } from "../support/netns.ts";
 
@@ -22,12 +22,12 @@ async function life(lab: Lab, config: JsonObject): Promise<readonly unknown[]> {
   return [normal(result, lab), up, loOf(netns)];
 }
 
-Deno.test({
+eachSuite({
   ...besideGo(
     "loopback: lo is as Go's leaves it after each verb, and results are the same where Go's fit the version",
   ),
-  async fn() {
-    for (const cniVersion of SHARED_VERSIONS) {
+  async fn({ bin: goBin, versions }) {
+    for (const cniVersion of versions) {
       using ours = new Lab(bin);
       using theirs = new Lab(goBin);
       const config = { cniVersion, name: "twin", type: "loopback" };
@@ -40,11 +40,11 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...besideGo("loopback behind another plugin: both pass its result on"),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     const prevResult = {
-      cniVersion: "1.0.0",
+      cniVersion: newest,
       interfaces: [{ name: "eth0", mac: "02:00:00:00:00:01", sandbox: "/run/netns/c1" }],
       ips: [{ address: "10.1.0.5/24", interface: 0 }],
     };
@@ -65,13 +65,13 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...besideGo("loopback: each suite's CHECK and DEL work on what the other one attached"),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     for (const [adds, deletes] of [[bin, goBin], [goBin, bin]] as const) {
       using lab = new Lab(adds);
       using netns = newNetns();
-      const config = { cniVersion: "1.0.0", name: "twin", type: "loopback" };
+      const config = { cniVersion: newest, name: "twin", type: "loopback" };
       const result = await lab.ok("loopback", { verb: "ADD", config, netns, ifName: "lo" });
       const call = { config: { ...config, prevResult: result }, netns, ifName: "lo" };
       await lab.ok(`${deletes}/loopback`, { ...call, verb: "CHECK" });

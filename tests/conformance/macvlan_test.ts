@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
 import { can } from "../support/capabilities.ts";
-import { besideGo, goBin, insideOf, normal, SHARED_FORMS } from "../support/go_suite.ts";
+import { besideGo, eachSuite, insideOf, normal } from "../support/go_suite.ts";
 import { ipamIn, Lab, tree } from "../support/lab.ts";
 import { dial, serve } from "../support/traffic.ts";
 
@@ -55,10 +55,10 @@ const SETTINGS: readonly [string, JsonObject, JsonObject][] = [
 ];
 
 for (const [name, settings, ipam] of SETTINGS) {
-  Deno.test({
+  eachSuite({
     ...beside(`with ${name}: results, container and lease files are those of Go's in every form`),
-    async fn() {
-      for (const version of SHARED_FORMS) {
+    async fn({ bin: goBin, forms }) {
+      for (const version of forms) {
         using ours = new Lab(bin);
         using theirs = new Lab(goBin);
         const [mine, other] = [await life(ours, version, settings, ipam), await life(theirs, version, settings, ipam)];
@@ -69,9 +69,9 @@ for (const [name, settings, ipam] of SETTINGS) {
   });
 }
 
-Deno.test({
+eachSuite({
   ...beside("what a container of Go's reaches, one of ours reaches too, and both their neighbours"),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     const seen: string[][] = [];
     for (const folder of [bin, goBin]) {
       using lab = new Lab(folder);
@@ -79,7 +79,7 @@ Deno.test({
       const [one, two] = [lab.container(), lab.container()];
       // The host has the name that the interface gets in the container.
       lab.host.must("ip link add eth0 type bridge");
-      const config = configIn(lab, "1.0.0", {}, { ranges: [[{ subnet: "192.0.2.0/24", rangeStart: "192.0.2.50" }]] });
+      const config = configIn(lab, newest, {}, { ranges: [[{ subnet: "192.0.2.0/24", rangeStart: "192.0.2.50" }]] });
       for (const [id, netns] of [["c1", one], ["c2", two]] as const) {
         await lab.ok("macvlan", { verb: "ADD", config, netns, id });
       }
@@ -92,14 +92,14 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...beside("each suite's DEL removes what the other one attached"),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     for (const [adds, deletes] of [[bin, goBin], [goBin, bin]] as const) {
       using lab = new Lab(adds);
       lab.outside();
       const netns = lab.container();
-      const config = configIn(lab, "1.0.0", {}, {});
+      const config = configIn(lab, newest, {}, {});
       const result = await lab.ok("macvlan", { verb: "ADD", config, netns });
       const env = { CNI_PATH: deletes };
       const call = { config: { ...config, prevResult: result }, netns };

@@ -6,7 +6,7 @@ import { builtBin } from "../support/built.ts";
 import { can, unless } from "../support/capabilities.ts";
 import { besideGo, goPlugins } from "../support/go_suite.ts";
 import { Lab, tree } from "../support/lab.ts";
-import { builtLibcni, missingForLibcni } from "../support/libcni.ts";
+import { builtLibcni, installedLibcni } from "../support/libcni.ts";
 import { CAPABILITIES, isAttached, isUntouched, netIn } from "../support/nested_lab.ts";
 import type { Netns } from "../support/netns.ts";
 import { listOf, nestedOf } from "../support/one_by_one.ts";
@@ -15,7 +15,7 @@ import { execIn, succeeded } from "../support/plugin_exec.ts";
 const bin = await builtBin();
 const works = can.netns && can.bridge && can.veth && can.nft && can.ip;
 const underGo = (name: string) =>
-  unless(works && missingForLibcni === null, name, missingForLibcni ?? "no bridge or nft");
+  unless(works && installedLibcni.missing === null, name, installedLibcni.missing ?? "no bridge or nft");
 
 const CAP_ARGS = JSON.stringify(CAPABILITIES);
 
@@ -93,7 +93,7 @@ Deno.test({
     for (const mix of [["host-local"], ["bridge", "portmap"], ["tuning"]]) {
       using lab = new Lab(bin);
       const netns = lab.container();
-      const path = `${goPlugins(`${lab.folder}/go`, ...mix)}:${bin}`;
+      const path = `${goPlugins(`${lab.folder}/go`, mix)}:${bin}`;
       const base = netIn(lab, false, "1.0.0"); // neither bridge knows a MAC that the other suite's tuning has set
       const [plugin] = nestedOf(base).plugins;
       assert.ok(plugin !== undefined);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
-import { besideGo, goBin, insideOf, normal, SHARED_FORMS } from "../support/go_suite.ts";
+import { besideGo, eachSuite, insideOf, normal, SHARED_FORMS } from "../support/go_suite.ts";
 import { ipamIn, Lab, leasesIn, tree } from "../support/lab.ts";
 import type { Netns } from "../support/netns.ts";
 import { dial, serve } from "../support/traffic.ts";
@@ -64,10 +64,10 @@ const SETTINGS: readonly [string, JsonObject, JsonObject, readonly string[]][] =
 ];
 
 for (const [name, settings, ipam, versions] of SETTINGS) {
-  Deno.test({
+  eachSuite({
     ...besideGo(`ptp with ${name}: results, container, host and leases are those of Go's`),
-    async fn() {
-      for (const version of versions) {
+    async fn({ bin: goBin, forms, newest }) {
+      for (const version of newest === "1.0.0" ? versions : forms) {
         using ours = new Lab(bin);
         using theirs = new Lab(goBin);
         const [mine, other] = [await life(ours, version, settings, ipam), await life(theirs, version, settings, ipam)];
@@ -78,17 +78,17 @@ for (const [name, settings, ipam, versions] of SETTINGS) {
   });
 }
 
-Deno.test({
+eachSuite({
   ...besideGo(
     "ptp: what a container behind Go's reaches, one behind ours reaches too, from the same address",
   ),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     const seen: string[][] = [];
     for (const folder of [bin, goBin]) {
       using lab = new Lab(folder);
       const outside = lab.outside();
       const [one, two] = [lab.container(), lab.container()];
-      const config = configIn(lab, "1.0.0", { ipMasq: true }, { routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0" }] });
+      const config = configIn(lab, newest, { ipMasq: true }, { routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0" }] });
       for (const [id, netns] of [["c1", one], ["c2", two]] as const) {
         await lab.ok("ptp", { verb: "ADD", config, netns, id });
       }
@@ -111,16 +111,16 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...besideGo(
     "ptp: each suite's CHECK and DEL work on what the other one attached, and its own DEL still succeeds",
   ),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     for (const [adds, deletes] of [[bin, goBin], [goBin, bin]] as const) {
       using lab = new Lab(adds);
       const netns = lab.container();
       // Go's DEL fails where iptables never had its chains.
-      const config = configIn(lab, "1.0.0", { ipMasq: adds === goBin });
+      const config = configIn(lab, newest, { ipMasq: adds === goBin });
       const result = await lab.ok("ptp", { verb: "ADD", config, netns });
       const env = { CNI_PATH: deletes };
       const call = { config: { ...config, prevResult: result }, netns };
@@ -133,13 +133,13 @@ Deno.test({
   },
 });
 
-Deno.test({
+eachSuite({
   ...besideGo(
     "ptp: DEL of what Go's made is complete where the container is gone: pair, lease and masquerade",
   ),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     using lab = new Lab(goBin);
-    const config = configIn(lab, "1.0.0", { ipMasq: true });
+    const config = configIn(lab, newest, { ipMasq: true });
     const result = await lab.ok("ptp", { verb: "ADD", config, netns: lab.container() });
     await lab.ok(`${bin}/ptp`, { verb: "DEL", config: { ...config, prevResult: result }, env: { CNI_PATH: bin } });
     assert.deepEqual([lab.remains().links, leasesIn(lab.leases)], [[], {}]);

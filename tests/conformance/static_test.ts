@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
-import { besideGo, goBin, normal, SHARED_FORMS, SHARED_VERSIONS } from "../support/go_suite.ts";
+import { besideGo, eachSuite, normal } from "../support/go_suite.ts";
 import { Lab } from "../support/lab.ts";
 import { printed } from "../support/plugin_exec.ts";
 
@@ -26,7 +26,7 @@ const configIn = (cniVersion: string, ipam: JsonObject, more: JsonObject = {}): 
 });
 
 /** What both answer to ADD. */
-async function answers(config: JsonObject, args = ""): Promise<readonly (JsonObject | "refused")[]> {
+async function answers(goBin: string, config: JsonObject, args = ""): Promise<readonly (JsonObject | "refused")[]> {
   const all: (JsonObject | "refused")[] = [];
   for (const folder of [bin, goBin]) {
     using lab = new Lab(folder);
@@ -40,11 +40,14 @@ async function answers(config: JsonObject, args = ""): Promise<readonly (JsonObj
   return all;
 }
 
-Deno.test({
+eachSuite({
   ...besideGo("[ST1] static: addresses, routes and dns are those of Go's in every version"),
-  async fn() {
-    for (const version of SHARED_VERSIONS) {
-      const [ours, theirs] = await answers(configIn(version, { addresses: ADDRESSES, routes: ROUTES, dns: DNS }));
+  async fn({ bin: goBin, versions }) {
+    for (const version of versions) {
+      const [ours, theirs] = await answers(
+        goBin,
+        configIn(version, { addresses: ADDRESSES, routes: ROUTES, dns: DNS }),
+      );
       assert.deepEqual(ours, theirs, version);
       assert.notEqual(ours, "refused", version);
     }
@@ -64,13 +67,17 @@ const ASKED: readonly [string, JsonObject, string][] = [
 ];
 
 for (const [name, more, args] of ASKED) {
-  Deno.test({
+  eachSuite({
     ...besideGo(
       `[ST4, ST6, ST7] static: what is asked for by ${name} is given as Go's gives it, or refused where it refuses`,
     ),
-    async fn() {
-      for (const version of SHARED_FORMS) {
-        const [ours, theirs] = await answers(configIn(version, { routes: ROUTES.slice(0, 1), dns: DNS }, more), args);
+    async fn({ bin: goBin, forms }) {
+      for (const version of forms) {
+        const [ours, theirs] = await answers(
+          goBin,
+          configIn(version, { routes: ROUTES.slice(0, 1), dns: DNS }, more),
+          args,
+        );
         assert.deepEqual(ours, theirs, version);
       }
     },
@@ -91,18 +98,18 @@ const WRONG: readonly [string, JsonObject, string][] = [
   ["an unknown argument", configIn("1.0.0", {}), "IP=10.10.0.1/24;OTHER=1"],
 ];
 
-Deno.test({
+eachSuite({
   ...besideGo("static: both refuse the same"),
-  async fn() {
+  async fn({ bin: goBin }) {
     for (const [name, config, args] of WRONG) {
-      assert.deepEqual(await answers(config, args), ["refused", "refused"], name);
+      assert.deepEqual(await answers(goBin, config, args), ["refused", "refused"], name);
     }
   },
 });
 
-Deno.test({
+eachSuite({
   ...besideGo("IPAM across suites: ours behind Go's ptp, and Go's behind ours"),
-  async fn() {
+  async fn({ bin: goBin }) {
     for (const [ptp, ipam] of [[bin, goBin], [goBin, bin]] as const) {
       using lab = new Lab(bin);
       const folder = `${lab.folder}/bin`;

@@ -2,16 +2,15 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
 import { builtBin } from "../support/built.ts";
-import { can, peerPlugin } from "../support/capabilities.ts";
-import { besideGo, goBin, insideOf, normal, SHARED_FORMS } from "../support/go_suite.ts";
+import { can, unless } from "../support/capabilities.ts";
+import { besideGo, eachSuite, insideOf, normal } from "../support/go_suite.ts";
 import { ipamIn, Lab, tree } from "../support/lab.ts";
 
 const bin = await builtBin();
 
 const beside = (name: string) => {
   const test = besideGo(name);
-  if (test.ignore || (can.tap && peerPlugin("tap") !== null)) return test;
-  return { name: `${name} (skipped: no /dev/net/tun, or no tap of Go's)`, ignore: true };
+  return { ...(test.ignore || can.tap ? test : unless(false, name, "no /dev/net/tun")), plugins: ["tap"] };
 };
 
 /** ADD, CHECK, DEL twice of one container, and what could be seen meanwhile. */
@@ -38,10 +37,10 @@ const SETTINGS: readonly [string, JsonObject][] = [
 ];
 
 for (const [name, settings] of SETTINGS) {
-  Deno.test({
+  eachSuite({
     ...beside(`[TA1, TA2] a tap with ${name}: results, container and lease files are those of Go's in every form`),
-    async fn() {
-      for (const version of SHARED_FORMS) {
+    async fn({ bin: goBin, forms }) {
+      for (const version of forms) {
         using ours = new Lab(bin);
         using theirs = new Lab(goBin);
         assert.deepEqual(await life(ours, version, settings), await life(theirs, version, settings), version);
@@ -51,13 +50,13 @@ for (const [name, settings] of SETTINGS) {
   });
 }
 
-Deno.test({
+eachSuite({
   ...beside("each suite's DEL removes the tap that the other one made"),
-  async fn() {
+  async fn({ bin: goBin, newest }) {
     for (const [adds, deletes] of [[bin, goBin], [goBin, bin]] as const) {
       using lab = new Lab(adds);
       const netns = lab.container();
-      const config = { cniVersion: "1.0.0", name: "twin", type: "tap", owner: 0, ipam: ipamIn(lab, "192.0.2.0/24") };
+      const config = { cniVersion: newest, name: "twin", type: "tap", owner: 0, ipam: ipamIn(lab, "192.0.2.0/24") };
       const prevResult = await lab.ok("tap", { verb: "ADD", config, netns });
       const env = { CNI_PATH: deletes };
       const call = { config: { ...config, prevResult }, netns };

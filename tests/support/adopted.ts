@@ -1,7 +1,7 @@
 /** A network that Go's plugins have made, and what is left of it on the host. */
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../src/spec/json.ts";
-import { goBin } from "./go_suite.ts";
+import type { GoSuite } from "./go_suite.ts";
 import { ipamIn, type Lab, leasesIn, tree } from "./lab.ts";
 import type { Netns } from "./netns.ts";
 
@@ -14,9 +14,15 @@ export interface Adopted {
 }
 
 /** Attaches a container with Go's plugins, one after the other, to the network "swap" on "cni0". */
-export async function attachWithGo(lab: Lab, id: string, hostPort: number, more: JsonObject = {}): Promise<Adopted> {
+export async function attachWithGo(
+  lab: Lab,
+  { bin, newest }: GoSuite,
+  id: string,
+  hostPort: number,
+  more: JsonObject = {},
+): Promise<Adopted> {
   const netns = lab.container();
-  const common = { cniVersion: "1.0.0", name: "swap" };
+  const common = { cniVersion: newest, name: "swap" };
   const settings: readonly JsonObject[] = [
     {
       type: "bridge",
@@ -40,12 +46,12 @@ export async function attachWithGo(lab: Lab, id: string, hostPort: number, more:
   let prevResult: JsonObject = {};
   for (const setting of settings) {
     const config = { ...common, ...setting, prevResult };
-    prevResult = await lab.ok(`${goBin}/${setting.type}`, {
+    prevResult = await lab.ok(`${bin}/${setting.type}`, {
       verb: "ADD",
       config: setting.type === "bridge" ? { ...common, ...setting } : config,
       netns,
       id,
-      env: { CNI_PATH: goBin },
+      env: { CNI_PATH: bin },
     });
   }
   return { id, netns, configs: settings.map((setting) => ({ ...common, ...setting, prevResult })) };

@@ -4,6 +4,7 @@ import { isJsonObject } from "../../src/spec/json.ts";
 import { can, unless } from "./capabilities.ts";
 import type { Lab } from "./lab.ts";
 import type { Netns } from "./netns.ts";
+import { newerSuite } from "./newer_suite.ts";
 
 /** The folder of the Go plugins; tests that use it are skipped where there is none. */
 export const goBin = can.peer ?? "/usr/lib/cni";
@@ -22,10 +23,79 @@ export const SHARED_VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.
 /** One of them for each form of result and each set of verbs. */
 export const SHARED_FORMS = ["0.2.0", "0.3.1", "0.4.0", "1.0.0"] as const;
 
+/** A release of Go's plugins. */
+export interface GoSuite {
+  /** The folder of its plugins. */
+  readonly bin: string;
+  /** The spec versions to compare in: all, and one for each form of result and set of verbs. */
+  readonly versions: readonly string[];
+  readonly forms: readonly string[];
+  /** The newest spec version it speaks. */
+  readonly newest: string;
+  /** Put behind the name of a test. */
+  readonly mark: string;
+}
+
+const newer = newerSuite();
+
+/** The release that is installed. */
+export const INSTALLED: GoSuite = {
+  bin: goBin,
+  versions: SHARED_VERSIONS,
+  forms: SHARED_FORMS,
+  newest: "1.0.0",
+  mark: "",
+};
+
+/** The release that `deno task newer-suite` fetches, or null. What the installed one shows in older forms is not repeated. */
+export const NEWER: GoSuite | null = newer === null
+  ? null
+  : { bin: newer.plugins, versions: ["1.1.0"], forms: ["1.1.0"], newest: "1.1.0", mark: ` (Go's ${newer.release})` };
+
+/** A test beside a release of Go's plugins. */
+export interface SuiteTest {
+  readonly name: string;
+  readonly ignore: boolean;
+  /** Plugins that not every release has. */
+  readonly plugins?: readonly string[];
+  readonly fn: (go: GoSuite) => Promise<void>;
+}
+
+const isFile = (path: string): boolean => {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+};
+
+const besideSuite = (go: GoSuite, { name, ignore, plugins = [], fn }: SuiteTest): void => {
+  const lacks = plugins.find((plugin) => !isFile(`${go.bin}/${plugin}`));
+  const marked = { name: `${name}${go.mark}`, ignore };
+  const test = ignore || lacks === undefined ? marked : unless(false, marked.name, `Go's suite has no ${lacks} there`);
+  Deno.test({ ...test, fn: () => fn(go) });
+};
+
+/** A test beside the release that is installed alone. */
+export const installedOnly = (test: SuiteTest): void => besideSuite(INSTALLED, test);
+
+/** A test beside the newer release alone, skipped visibly where it is not here. */
+export function newerOnly(test: SuiteTest): void {
+  if (NEWER !== null) return besideSuite(NEWER, test);
+  const name = test.ignore ? test : unless(false, test.name, "no newer suite of Go's: deno task newer-suite");
+  Deno.test({ ...name, fn: () => {} });
+}
+
+/** The same test beside each release: the one that is installed, and the newer one. */
+export function eachSuite(test: SuiteTest): void {
+  besideSuite(INSTALLED, test);
+  newerOnly({ ...test, name: NEWER === null ? `${test.name} (Go's newer release)` : test.name });
+}
+
 /** A folder in the lab that leads to these Go plugins and no others: a part of a CNI_PATH. */
-export function goPlugins(folder: string, ...names: readonly string[]): string {
+export function goPlugins(folder: string, names: readonly string[], { bin }: GoSuite = INSTALLED): string {
   Deno.mkdirSync(folder, { recursive: true });
-  for (const name of names) Deno.symlinkSync(`${goBin}/${name}`, `${folder}/${name}`);
+  for (const name of names) Deno.symlinkSync(`${bin}/${name}`, `${folder}/${name}`);
   return folder;
 }
 

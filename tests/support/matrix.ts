@@ -52,7 +52,7 @@ const wrap = (folder: string, bin: string): string => {
 const pathOf = (lab: Lab, { go, ours }: Suite): string => {
   if (ours === "recipes") return "";
   const rest = ours === "executables" ? lab.path : wrap(`${lab.folder}/other`, lab.path);
-  return go.length === 0 ? rest : `${goPlugins(`${lab.folder}/go`, ...go)}:${rest}`;
+  return go.length === 0 ? rest : `${goPlugins(`${lab.folder}/go`, go)}:${rest}`;
 };
 
 /** What the containers ask for. */

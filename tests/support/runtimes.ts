@@ -10,7 +10,7 @@ import type { Services } from "../../src/runtime/services.ts";
 import { isJsonObject, type JsonObject } from "../../src/spec/json.ts";
 import { renderResult } from "../../src/spec/render_result.ts";
 import type { Lab } from "./lab.ts";
-import { builtLibcni, lacksVerb, missingForLibcni } from "./libcni.ts";
+import { builtLibcni, type GoLibcni, installedLibcni, newerLibcni } from "./libcni.ts";
 import type { Netns, Ran } from "./netns.ts";
 import { type Env, execIn } from "./plugin_exec.ts";
 
@@ -148,15 +148,15 @@ export const command: Runtime = {
     }),
 };
 
-/** Go's library. */
-export const libcni: Runtime = {
-  name: "Go's libcni",
-  lacks: lacksVerb,
-  missing: missingForLibcni,
-  newest: lacksVerb("GC") === null ? "1.1.0" : "1.0.0",
+/** Go's library, of one release. */
+const libcniAs = (library: GoLibcni): Runtime => ({
+  name: library.name,
+  lacks: library.lacksVerb,
+  missing: library.missing,
+  newest: library.lacksVerb("GC") === null ? "1.1.0" : "1.0.0",
   inProcess: false,
   use: async (lab, fn) => {
-    const program = await builtLibcni();
+    const program = await builtLibcni(library);
     await fn(async (verb, order) => {
       const file = `${lab.folder}/${order.network}.conflist`;
       const valid = (order.valid ?? []).map((id) => ({ containerID: id, ifname: IF_NAME }));
@@ -169,4 +169,10 @@ export const libcni: Runtime = {
       return ended(await execIn(lab.host, program, env, "", args));
     });
   },
-};
+});
+
+/** The library that is installed. */
+export const libcni: Runtime = libcniAs(installedLibcni);
+
+/** The library that `deno task newer-suite` fetches. */
+export const libcniNewer: Runtime = libcniAs(newerLibcni);
