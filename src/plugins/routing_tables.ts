@@ -38,7 +38,7 @@ export const nextPriority = ([, second]: readonly PolicyRule[]): number =>
 
 /**
  * Whether a plugin can take the route away and make it again: it is no link-local one, which the kernel makes, none that a
- * router has announced, and has one next hop.
+ * router has announced, and none of several next hops that come and go together.
  */
 export const isMovable = ({ dst, protocol, multipath }: Route): boolean =>
   !/^fe[89ab]/.test(dst) && !ANNOUNCED.has(protocol) && multipath !== true;

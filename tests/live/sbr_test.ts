@@ -127,6 +127,24 @@ Deno.test({
 });
 
 Deno.test({
+  ...live("an IPv6 default route of both interfaces stays the first one's alone, until DEL"),
+  async fn() {
+    using lab = new Lab(bin);
+    const netns = twoNetworks(lab);
+    netns.must("ip -6 route append default via fd01::1 dev net1");
+    const gateways = () => [...netns.must("ip -6 route").matchAll(/via (fd0\d::1) dev/g)].map(([, gw]) => gw).sort();
+    assert.deepEqual(gateways(), ["fd00::1", "fd01::1"]);
+    const call = { config: config(), netns, ifName: "net1" };
+    await lab.ok("sbr", { verb: "ADD", ...call });
+    assert.deepEqual(gateways(), ["fd00::1"]);
+    assert.match(netns.must("ip -6 route show table 101"), /^default via fd01::1 dev net1/m);
+    await lab.ok("sbr", { verb: "CHECK", ...call });
+    await lab.ok("sbr", { verb: "DEL", ...call });
+    assert.deepEqual(gateways(), ["fd00::1", "fd01::1"]);
+  },
+});
+
+Deno.test({
   ...live("a rule of the user's for the same address outlives ADD and DEL, and one of Go's form does not"),
   async fn() {
     using lab = new Lab(bin);

@@ -41,7 +41,7 @@ export interface Route {
   readonly src?: string;
   /** Who has made it (RTPROT_*, linux/rtnetlink.h); absent where that is 3, boot, as programs say that do not care. */
   readonly protocol?: number;
-  /** It is one next hop of several that the kernel takes turns with. */
+  /** It is one next hop of several that come and go together. Those of IPv6 mostly come and go alone. */
   readonly multipath?: true;
 }
 

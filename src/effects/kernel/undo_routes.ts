@@ -26,7 +26,7 @@ const sourceOf = Effect.fnUntraced(function* ({ on, link, dst }: Of<"route.remov
   return first === undefined ? {} : { src: addressOf(first.address) };
 });
 
-/** The route with all that it has. A next hop of several cannot be given back alone. */
+/** The route with all that it has. A next hop of those that come and go together cannot be given back alone. */
 export const restoreRoute = Effect.fnUntraced(function* (op: Of<"route.remove">, view: HostView) {
   const { on, link, byKernel, protocol = byKernel === true ? BY_KERNEL : undefined } = op;
   const routes = yield* view.routes(on, family(op.dst), op.table ?? MAIN_TABLE);

@@ -66,11 +66,19 @@ const defaultOf = ({ family, gateway }: Source, link: string): readonly Route[] 
     advmss: null,
   }];
 
-/** The first of those that the kernel would take for one. */
-const withoutRivals = (routes: readonly Route[]): readonly Route[] => {
-  const keyOf = ({ dst, metric }: Route) => `${dst} ${metric}`;
-  return routes.filter((route, at) => routes.findIndex((other) => keyOf(other) === keyOf(route)) === at);
-};
+const isRival = (a: Route, b: Route): boolean => a.dst === b.dst && a.metric === b.metric;
+
+/**
+ * What a table gets: the default route that is asked for, and of routes that the kernel would take for one the first. IPv6
+ * ones with gateways can stand side by side, and the kernel takes turns with them.
+ */
+const withoutRivals = (wanted: readonly Route[], copies: readonly Route[]): readonly Route[] => [
+  ...wanted,
+  ...copies.filter((route, at) =>
+    !wanted.some((other) => isRival(other, route)) &&
+    ((family(route.dst) === 6 && route.gw !== null) || copies.findIndex((other) => isRival(other, route)) === at)
+  ),
+];
 
 const hasNetwork = ({ address, family }: Source): boolean => toCidr(address).prefix < bitsOf(family);
 
@@ -111,7 +119,7 @@ export const planRoutes = (sources: readonly Source[], link: Interface, hints: b
       source,
       into: (table) => {
         const copies = own.map((route) => copyOf(source, route, link.addresses));
-        const routes = withoutRivals([...defaultOf(source, link.name), ...copies]);
+        const routes = withoutRivals(defaultOf(source, link.name), copies);
         return nearFirst(routes).map((route) => addTo(table, link.name, route));
       },
     })),

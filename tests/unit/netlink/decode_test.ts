@@ -36,6 +36,20 @@ const routeMessage = (type: number, flags: number): Uint8Array => {
   return writer.finish();
 };
 
+/** A route to fd07::/64 with these next hops, of these weights, and what else is said of it. */
+const hopsMessage = (weights: readonly number[], more: (writer: Writer) => void = () => {}): Uint8Array => {
+  const ip6 = (last: number) => new Uint8Array(16).fill(0xfd, 0, 1).fill(last, 15);
+  const writer = new Writer().u8(10).u8(64).u8(0).u8(0).u8(254).u8(3).u8(0).u8(1).u32(0);
+  writer.attributeBytes(1, ip6(0)).attributeU32(6, 1024);
+  more(writer);
+  writer.nested(9, () => {
+    for (const [at, weight] of weights.entries()) {
+      writer.u16(28).u8(0).u8(weight - 1).u32(3 + at).attributeBytes(5, ip6(at + 1));
+    }
+  });
+  return writer.finish();
+};
+
 const neighbourMessage = (family: number, state: number): Uint8Array =>
   new Writer().u8(family).u8(0).u16(0).u32(7).u16(state).u8(0).u8(1).attributeBytes(1, ip4(10, 0, 0, 9))
     .attributeBytes(2, ip4(2, 0, 0, 0, 0, 9)).finish();
@@ -96,6 +110,23 @@ Deno.test("a multipath route has an entry per next hop, gateways of the other fa
     { ...common, gw: "10.1.0.1", oif: 3 },
     { ...common, gw: "::1", oif: 4 },
   ]);
+});
+
+Deno.test("IPv6 next hops of one weight are routes of their own; others come and go together", () => {
+  const common = { dst: "fd00::/64", metric: 1024, table: 254, scope: 0, mtu: null, advmss: null };
+  assert.deepEqual(decodeRoute(hopsMessage([1, 1])), [
+    { ...common, gw: "fd00::1", oif: 3 },
+    { ...common, gw: "fd00::2", oif: 4 },
+  ]);
+  const together = [
+    hopsMessage([1, 2]),
+    hopsMessage([1, 1], (writer) => writer.attributeU32(30, 5)),
+    hopsMessage([1, 1], (writer) => writer.nested(8, () => writer.attributeU32(2, 1300))),
+    hopsMessage([1, 1], (writer) => writer.attributeBytes(7, new Uint8Array(16).fill(1, 15))),
+  ];
+  for (const message of together) {
+    assert.deepEqual(decodeRoute(message).map(({ multipath }) => multipath), [true, true]);
+  }
 });
 
 Deno.test("cached routes, and those that are not unicast, are none", () => {

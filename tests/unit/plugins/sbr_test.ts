@@ -1,5 +1,7 @@
 /** ADD of the sbr plugin on a simulated machine. */
 import assert from "node:assert/strict";
+import type { Route } from "../../../src/effects/kernel/host.ts";
+import { planRoutes } from "../../../src/plugins/sbr/routes.ts";
 import { done, failure, result } from "../../support/bridge_machine.ts";
 import { address, conf, FIRST, IP, machineOf, MAIN, OWN, route, rule, TWO } from "../../support/sbr_case.ts";
 
@@ -149,13 +151,11 @@ Deno.test("addresses without an interface, and with one that is not there, are t
   assert.deepEqual(rules(), ["192.168.1.7/32 → 101", "192.168.1.209/32 → 100"]);
 });
 
-Deno.test("routes of another address of the link, of routers and with several next hops stay where they are", async () => {
+Deno.test("routes of another address of the link and of routers stay where they are", async () => {
   const others = [
     address("net1", "10.77.0.1/24"),
     route("net1", "10.78.0.0/16", { gw: "10.77.0.9" }),
     route("net1", "fd05::/64", { gw: "fe80::1", protocol: 9 }),
-    route("net1", "fd06::/64", { gw: "2001:db8:1::7" }),
-    route("net1", "fd06::/64", { gw: "2001:db8:1::8" }),
   ];
   const { run, routes } = machineOf([...BOTH, ...others]);
   done(await run("ADD", conf({}, [IP, V6])));
@@ -166,9 +166,48 @@ Deno.test("routes of another address of the link, of routers and with several ne
     "10.77.0.0/24 net1",
     "10.78.0.0/16 via 10.77.0.9 net1",
     "fd05::/64 via fe80::1 net1",
+  ]);
+});
+
+Deno.test("of IPv6 routes that the kernel takes turns with, the interface's own move, and come back", async () => {
+  const { run, routes } = machineOf([
+    ...BOTH,
+    address("eth0", "fd08::2/64"),
+    route("eth0", "::/0", { gw: "fd08::1" }),
+    route("net1", "::/0", { gw: "2001:db8:1::1" }),
+    route("net1", "fd06::/64", { gw: "2001:db8:1::7" }),
+    route("net1", "fd06::/64", { gw: "2001:db8:1::8" }),
+  ]);
+  const before = routes(254);
+  done(await run("ADD", conf({}, [IP, V6])));
+  assert.deepEqual(routes(101), [
+    "2001:db8:1::/64 net1",
+    "::/0 via 2001:db8:1::1 net1",
     "fd06::/64 via 2001:db8:1::7 net1",
     "fd06::/64 via 2001:db8:1::8 net1",
   ]);
+  assert.deepEqual(routes(254), [...MAIN, "::/0 via fd08::1 eth0", "fd08::/64 eth0"].toSorted());
+  done(await run("CHECK", conf({}, [IP, V6])));
+  done(await run("DEL", conf({}, [IP, V6])));
+  assert.deepEqual(routes(254), before);
+});
+
+Deno.test("next hops that come and go together stay where they are", () => {
+  const hop: Route = {
+    dst: "10.9.0.0/16",
+    gw: "192.168.1.7",
+    link: "net1",
+    metric: 0,
+    table: 254,
+    scope: 0,
+    mtu: null,
+    advmss: null,
+    multipath: true,
+  };
+  const source = { family: 4, address: "192.168.1.209/24", from: "192.168.1.209/32", gateway: null } as const;
+  const link = { name: "net1", addresses: ["192.168.1.209/24"], routes: [hop, { ...hop, gw: "192.168.1.8" }] };
+  const { tables, removals } = planRoutes([source], link, false);
+  assert.deepEqual([tables.map(({ into }) => into(100)), removals], [[[]], []]);
 });
 
 Deno.test("routes that belong to no address in particular go to the table of every address of their family", async () => {

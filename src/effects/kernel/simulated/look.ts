@@ -53,13 +53,6 @@ export const showAddress = (
   ...(lifetime === null ? {} : { lifetime }),
 });
 
-/** IPv6 routes that differ in nothing but their gateways are next hops of one (rt6_qualify_for_ecmp, net/ip6_route.h). */
-const isMultipath = ({ family, dst, gw, metric, table, link }: SimRoute): boolean =>
-  family === 6 && gw !== null &&
-  link.netns.routes.filter((other) =>
-      other.gw !== null && other.dst === dst && other.metric === metric && other.table === table
-    ).length > 1;
-
 /** A route as RTM_NEWROUTE describes it. */
 export const showRoute = (route: SimRoute): Route => {
   const { dst, gw, link, metric, table, scope, mtu, advmss, src, protocol } = route;
@@ -74,7 +67,6 @@ export const showRoute = (route: SimRoute): Route => {
     advmss,
     ...(src === null ? {} : { src }),
     ...(protocol === BOOT ? {} : { protocol }),
-    ...(isMultipath(route) ? { multipath: true } : {}),
   };
 };
 

@@ -19,6 +19,7 @@ export const RTA = {
   MULTIPATH: 9,
   TABLE: 15,
   VIA: 18,
+  NH_ID: 30,
 } as const;
 export const RTAX = { MTU: 2, ADVMSS: 8 } as const;
 
@@ -27,7 +28,7 @@ export const RTN_UNICAST = 1;
 export const RTPROT = { KERNEL: BY_KERNEL, BOOT } as const;
 /** A cached exception, not a route anybody configured. */
 const RTM_F_CLONED = 0x200;
-/** Bytes of struct rtnexthop { u16 len; u8 flags, hops; i32 ifindex }. */
+/** Bytes of struct rtnexthop { u16 len; u8 flags, hops; i32 ifindex }; `hops` is one less than the weight. */
 const RTNEXTHOP = 8;
 
 /** A route whose outgoing link is still an index. */
@@ -37,17 +38,33 @@ export type IndexedRoute = Omit<Route, "link"> & { readonly oif: number | null }
 const gatewayOf = (attributes: Attributes): string | null =>
   readIp(attributes.bytes(RTA.GATEWAY) ?? attributes.bytes(RTA.VIA)?.subarray(2) ?? null);
 
+interface NextHop extends Pick<IndexedRoute, "gw" | "oif"> {
+  readonly weight: number;
+}
+
 /** The next hops of a multipath route; ends at the first that does not fit. */
-function* nextHops(bytes: Uint8Array): Generator<Pick<IndexedRoute, "gw" | "oif">> {
+function* nextHops(bytes: Uint8Array): Generator<NextHop> {
   let at = 0;
   while (at + RTNEXTHOP <= bytes.length) {
     const length = readUint(bytes, 2, at) ?? 0;
     if (length < RTNEXTHOP || at + length > bytes.length) return;
     const gw = gatewayOf(new Attributes(bytes.subarray(at + RTNEXTHOP, at + length)));
-    yield { gw, oif: readUint(bytes, 4, at + 4) };
+    yield { gw, oif: readUint(bytes, 4, at + 4), weight: (bytes[at + 3] ?? 0) + 1 };
     at += aligned(length);
   }
 }
+
+/**
+ * Whether the hops are routes of their own: of IPv6 the kernel keeps them so, and shows those together that have all but the
+ * gateway in common (fib6_add_rt2node, net/ipv6/ip6_fib.c). What else it shows is of the first of them.
+ */
+const areSingle = (
+  common: Omit<IndexedRoute, "gw" | "oif">,
+  hops: readonly NextHop[],
+  attributes: Attributes,
+): boolean =>
+  common.dst.includes(":") && common.src === undefined && common.mtu === null && common.advmss === null &&
+  attributes.u32(RTA.NH_ID) === null && hops.every(({ gw, weight }) => gw !== null && weight === 1);
 
 /** Reads the body of an RTM_NEWROUTE: one entry per next hop, none for what is not a configured unicast route. Never throws. */
 export function decodeRoute(body: Uint8Array): readonly IndexedRoute[] {
@@ -70,5 +87,7 @@ export function decodeRoute(body: Uint8Array): readonly IndexedRoute[] {
   };
   const multipath = attributes.bytes(RTA.MULTIPATH);
   if (multipath === null) return [{ ...common, gw: gatewayOf(attributes), oif: attributes.u32(RTA.OIF) }];
-  return Array.from(nextHops(multipath), (hop) => ({ ...common, ...hop, multipath: true }));
+  const hops = [...nextHops(multipath)];
+  const whole = areSingle(common, hops, attributes) ? {} : { multipath: true as const };
+  return hops.map(({ gw, oif }) => ({ ...common, gw, oif, ...whole }));
 }
