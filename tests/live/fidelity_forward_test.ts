@@ -5,7 +5,7 @@ import type { HostError, HostShape } from "../../src/effects/kernel/host.ts";
 import type { KernelOp } from "../../src/effects/kernel/op.ts";
 import { simulatedKernel } from "../../src/effects/kernel/simulated.ts";
 import { wordsOf } from "../../src/effects/kernel/linux/iptables.ts";
-import { readNative } from "../../src/effects/kernel/linux/iptables_native.ts";
+import { readNative, transactNative } from "../../src/effects/kernel/linux/iptables_native.ts";
 import { OpenNetns } from "../../src/effects/kernel/linux/netns.ts";
 import { can, unless } from "../support/capabilities.ts";
 import { fakeFirewalld } from "../support/fake_firewalld.ts";
@@ -88,6 +88,35 @@ Deno.test({
       assert.deepEqual(readNative(netns, 6).rules, []);
       ns.must("iptables -F; iptables -A FORWARD -s 10.1.0.0/24 -p tcp -m conntrack --ctstate NEW -j ACCEPT");
       for (const { words } of readNative(netns, 4).rules) assert.ok(words.includes("?"), words.join(" "));
+    } finally {
+      netns.close();
+    }
+  },
+});
+
+Deno.test({
+  ...unless(works, "natively, what others change meanwhile is in the way of chains and jumps alone", "no iptables"),
+  fn() {
+    using ns = newNetns();
+    ns.must("iptables -N CNI-FORWARD; iptables -A CNI-FORWARD -s 10.1.0.2 -j ACCEPT; nft add table inet busy");
+    const netns = OpenNetns.at(ns.path);
+    /** The answer to a transaction between whose look and whose change somebody else has changed something. */
+    const late = (change: string, ...commands: readonly string[]) => {
+      const found = readNative(netns, 4);
+      ns.must(change);
+      return transactNative(netns, 4, found, commands.map(wordsOf));
+    };
+    const busy = "nft add chain inet busy more; nft delete chain inet busy more";
+    try {
+      assert.equal(
+        late(busy, "-A CNI-FORWARD -s 10.1.0.3/32 -j ACCEPT", "-D CNI-FORWARD -s 10.1.0.2/32 -j ACCEPT"),
+        null,
+      );
+      assert.equal(late(busy, "-I FORWARD 1 -m comment --comment x -j CNI-FORWARD"), "ERESTART");
+      assert.equal(late(busy, "-N OPS"), "ERESTART");
+      const gone = "iptables -D CNI-FORWARD -s 10.1.0.3 -j ACCEPT";
+      assert.equal(late(gone, "-D CNI-FORWARD -s 10.1.0.3/32 -j ACCEPT"), "ENOENT");
+      assert.equal(ns.must("iptables -S CNI-FORWARD").trim(), "-N CNI-FORWARD");
     } finally {
       netns.close();
     }

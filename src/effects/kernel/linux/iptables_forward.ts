@@ -9,13 +9,18 @@ import type { OpenNetns } from "./netns.ts";
 type Of<Name extends KernelOp["op"]> = Extract<KernelOp, { readonly op: Name }>;
 type Rule = readonly string[];
 
-/** How often a transaction is tried while others change the table between the look and the change. */
-const TRIES = 5;
+/**
+ * How often a transaction is tried while others change the table between the look and the change. Natively, any change
+ * of the ruleset counts while chains and jumps are being made, but a try takes no more than the look.
+ */
+const TRIES = { byProgram: 5, natively: 50 } as const;
 
 /** A table as it was found, and how to change it as long as it is as it was. */
 interface Found {
   readonly chains: readonly string[];
   readonly rules: readonly Rule[];
+  /** How often one may try. */
+  readonly tries: number;
   /** Answers the refusal, or null. */
   readonly change: (commands: readonly Rule[]) => string | null;
 }
@@ -23,7 +28,12 @@ interface Found {
 /** Looks by the program. */
 const byProgram = (netns: OpenNetns, where: Where) => (): Found => {
   const rules = listing(netns, where);
-  return { chains: chainsIn(rules), rules, change: (commands) => transact(netns, where, commands) };
+  return {
+    chains: chainsIn(rules),
+    rules,
+    tries: TRIES.byProgram,
+    change: (commands) => transact(netns, where, commands),
+  };
 };
 
 /** Looks natively. */
@@ -32,6 +42,7 @@ const natively = (netns: OpenNetns, family: 4 | 6) => (): Found => {
   return {
     chains: table.chains,
     rules: table.rules.map(({ words }) => words),
+    tries: TRIES.natively,
     change: (commands) => transactNative(netns, family, table, commands),
   };
 };
@@ -42,19 +53,18 @@ function change(
   look: () => Found,
   commandsFor: (found: Found) => readonly Rule[],
 ): void {
-  let refusal: string | null = null;
-  for (let tries = 0; tries < TRIES; tries++) {
+  for (let tries = 1;; tries++) {
     const found = look();
     const commands = commandsFor(found);
-    if (commands.length === 0) return;
-    refusal = found.change(commands);
+    const refusal = commands.length === 0 ? null : found.change(commands);
     if (refusal === null) return;
+    if (tries < found.tries) continue;
+    throw new HostError({
+      doing: `change ${FORWARD.containers} of ${family === 4 ? "iptables" : "ip6tables"}`,
+      subject: addresses.join(", "),
+      errno: refusal,
+    });
   }
-  throw new HostError({
-    doing: `change ${FORWARD.containers} of ${family === 4 ? "iptables" : "ip6tables"}`,
-    subject: addresses.join(", "),
-    errno: refusal ?? "unknown",
-  });
 }
 
 /**

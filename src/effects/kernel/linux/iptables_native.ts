@@ -91,8 +91,15 @@ const foundations = (family: Family, { chains }: NativeTable): readonly NetlinkR
 };
 
 /**
+ * Whether somebody else may have done the same since the table was read. What is appended stands for itself, and what is
+ * deleted is named by a number that is never used again.
+ */
+const mayCollide = (commands: readonly Rule[]): boolean => commands.some(([what]) => what === "-N" || what === "-I");
+
+/**
  * Carries out commands in iptables' words in one transaction: all or none. Answers the refusal, such as ERESTART where
- * the ruleset has changed since it was read, or null. Throws `SystemError` where the kernel cannot be asked.
+ * chains or jumps are to be made and the ruleset, which all programs change, is another than was read; or null. Throws
+ * `SystemError` where the kernel cannot be asked.
  */
 export function transactNative(
   { netfilter }: OpenNetns,
@@ -112,7 +119,8 @@ export function transactNative(
   const sent = all.map((request, at) =>
     at < all.length - 1 ? request : { ...request, flags: (request.flags ?? 0) | NLM_F_ACK }
   );
-  const { failures } = netfilter.batch([bracket(BATCH.BEGIN, table.generation), ...sent, bracket(BATCH.END)]);
+  const begin = bracket(BATCH.BEGIN, mayCollide(commands) ? table.generation : undefined);
+  const { failures } = netfilter.batch([begin, ...sent, bracket(BATCH.END)]);
   const failure: NetlinkFailure | undefined = failures[0]?.failure;
   return failure === undefined ? null : failure.errno;
 }
