@@ -1,5 +1,6 @@
 /** Whether traffic is still controlled as an op has left it. */
 import * as Effect from "effect/Effect";
+import { parseCidr } from "../../spec/cidr.ts";
 import { bytesIn, sameBurst, type TokenBucket } from "../../spec/token_bucket.ts";
 import { expect, type Findings, FINE, linkAt, missing } from "./finding.ts";
 import type { Filter, HostError, HostView, Qdisc } from "./host.ts";
@@ -57,9 +58,12 @@ export const checkClass = (op: Of<"class.add">, view: HostView): Looked =>
     return found === null ? missing(thing) : bucketFindings(thing, op, found);
   });
 
+/** A prefix of no bits says nothing, so the kernel shows none. */
+const matchesAll = (match: FilterOp["match"]): boolean => match === undefined || parseCidr(match.prefix)?.prefix === 0;
+
 const sameMatch = (wanted: FilterOp["match"], found: Filter["match"]): boolean =>
   wanted === undefined || found === null || found === "other"
-    ? wanted === undefined && found === null
+    ? matchesAll(wanted) && found === null
     : wanted.field === found.field && canonicalPrefix(wanted.prefix) === canonicalPrefix(found.prefix);
 
 /** Whether the filter is there, and where it leads. */

@@ -126,6 +126,17 @@ Deno.test("CHECK agrees with limits of newer releases of Go's plugin, and finds 
   );
 });
 
+Deno.test("CHECK agrees with limits for all partners of a family, of which the kernel shows no address", async () => {
+  for (const subnets of [{ shapedSubnets: ["0.0.0.0/0"] }, { unshapedSubnets: ["::/0", "10.0.0.0/8"] }]) {
+    const config = bandwidthConf({ ...LIMITS, ...subnets });
+    const { run, machine } = bandwidthMachine();
+    result(await run("ADD", config));
+    done(await run("CHECK", config));
+    machine.log.put(STREAM, "");
+    done(await run("CHECK", config));
+  }
+});
+
 Deno.test("CHECK of limits whose log was lost agrees, also for some partners and with a small burst", async () => {
   for (const more of [{}, { shapedSubnets: ["10.0.0.0/8"] }, { unshapedSubnets: ["fd00::/8"] }, { ingressBurst: 80 }]) {
     const config = bandwidthConf({ ...LIMITS, ...more });
