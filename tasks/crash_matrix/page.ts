@@ -21,7 +21,7 @@ const KINDS = { log: "append", kernel: "request", lease: "lease", exec: "execute
 
 /** The words of a step, without what differs from run to run: addresses, and what would end the cell. */
 const inCell = (text: string): string => {
-  const words = text.replaceAll("|", "\\|").replace(/\b(?!02:00)[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, "<mac>")
+  const words = text.replaceAll("|", "\\|").replace(/\b(?!02:00:00:00)[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, "<mac>")
     .replaceAll("<", "&lt;").replace(/\b10\.(1|8)\.0\.\d+\b/g, "10.$1.0.x").replace(/\bfd08::\d+\b/g, "fd08::x")
     .replace(/\bfe80::[0-9a-f:]+/g, "fe80::x");
   return words.length > LONGEST ? `${words.slice(0, LONGEST - 1)}…` : words;

@@ -29,8 +29,8 @@ export interface Ended {
 /** Everything there is to see of a host: lines, with the question that each answers. */
 export type Traces = readonly string[];
 
-/** Addresses that the kernel makes up; those the tests give begin with 02:00. */
-const RANDOM_MAC = /\b(?!02:00|00:00:00|ff:ff:ff|33:33:|01:00:5e)[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b/g;
+/** Addresses that the kernel makes up; those the tests give begin with 02:00:00:00. */
+const RANDOM_MAC = /\b(?!02:00:00:00|00:00:00|ff:ff:ff|33:33:|01:00:5e)[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b/g;
 
 /** Groups a link joins for its link-local address, which follows it late. */
 const MOMENTARY = /\b33:33:ff:/;
