@@ -106,7 +106,7 @@ loggedDriftTests(portmap({}), [
 
 loggedDriftTests({
   ...portmap({ masqAll: true }),
-  name: "portmap with masqAll",
+  name: "[PM25] portmap with masqAll",
 }, [
   [
     "the port gone",
@@ -120,7 +120,7 @@ loggedDriftTests({
     "nft delete table inet cleat",
     /of set "snat4" .*expected jump snat-all, found none/,
   ],
-], "[PM25] ");
+]);
 
 loggedDriftTests({
   name: "bandwidth",

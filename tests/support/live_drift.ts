@@ -90,12 +90,12 @@ export async function attached(network: Network, fn: (attached: Attached) => Pro
 const liveTest = ({ works = true }: Network, name: string, fn: () => Promise<void>): void =>
   Deno.test({ ...unless(base && works, name, "no namespaces, bridge, veth, nft, ip, or kind of link"), fn });
 
-/** One test for each drift: CHECK agrees before it, and names it after. `numbers`: of the items it proves. */
-export function driftTests(network: Network, drifts: readonly Drift[], numbers = ""): void {
+/** One test for each drift: CHECK agrees before it, and names it after. */
+export function driftTests(network: Network, drifts: readonly Drift[]): void {
   for (const [what, on, command, ...says] of drifts) {
     liveTest(
       network,
-      `${numbers}${network.name}: CHECK finds ${what}`,
+      `${network.name}: CHECK finds ${what}`,
       () =>
         attached(network, async ({ must, check }) => {
           assert.equal(await check(), null, "right after ADD");
@@ -108,11 +108,10 @@ export function driftTests(network: Network, drifts: readonly Drift[], numbers =
 }
 
 /** As `driftTests`, where the log knows who set what has changed. */
-export const loggedDriftTests = (network: Network, drifts: readonly Drift[], numbers = ""): void =>
+export const loggedDriftTests = (network: Network, drifts: readonly Drift[]): void =>
   driftTests(
     network,
     drifts.map(([what, on, command, ...says]): Drift => [what, on, command, ...says, SET_BY]),
-    numbers,
   );
 
 /** One test for each set-up that is as good as before: CHECK agrees after the change, too. */
