@@ -21,12 +21,18 @@ function groups(value: Uint8Array | undefined, size: number): readonly Uint8Arra
 
 const addressesIn = (value: Uint8Array | undefined): readonly string[] => groups(value, 4).map((one) => ipv4At(one));
 
-/** Length of the prefix of a mask; null where its bits are not in one piece. */
+/** Length of the prefix of a mask; null where its bits are not in one piece, or there are none. */
 function prefixOf(mask: Uint8Array | undefined): number | null {
   if (mask?.length !== 4) return null;
   const bits = [...mask].map((byte) => byte.toString(2).padStart(8, "0")).join("");
   const end = bits.indexOf("0");
-  return end < 0 ? 32 : bits.includes("1", end) ? null : end;
+  return end < 0 ? 32 : bits.includes("1", end) ? null : end || null;
+}
+
+/** Whether a link can have this address: not "this" network, the loopback, a group, nor what is reserved (RFC 6890). */
+function isUsable(address: string): boolean {
+  const [first = 0] = address.split(".").map(Number);
+  return first !== 0 && first !== 127 && first < 224;
 }
 
 /** A router of 0.0.0.0 means that the destination is on the link (RFC 3442, "Local Subnet Routes"). */
@@ -85,15 +91,21 @@ function dnsIn(options: DhcpMessage["options"]): Dns | null {
 
 const secondsIn = (value: Uint8Array | undefined): number | null => value?.length === 4 ? numberOf(value) : null;
 
-/** T1 and T2 of the server count only in their order, and before the end: others would never be heard of. */
+const leaseTimeIn = (options: DhcpMessage["options"]): number =>
+  secondsIn(options.get(OPTION.LEASE_TIME)) ?? DEFAULT_LEASE;
+
+/**
+ * T1 and T2 of the server count only in their order, after the beginning and before the end: others would never be heard
+ * of, or make the client ask without a pause.
+ */
 function timesIn(options: DhcpMessage["options"], now: number): Pick<DhcpTerms, "renewAt" | "rebindAt" | "expiresAt"> {
-  const lease = secondsIn(options.get(OPTION.LEASE_TIME)) ?? DEFAULT_LEASE;
+  const lease = leaseTimeIn(options);
   if (lease === INFINITE) return { renewAt: null, rebindAt: null, expiresAt: null };
   const told = {
     t1: secondsIn(options.get(OPTION.RENEWAL_TIME)) ?? lease * T1,
     t2: secondsIn(options.get(OPTION.REBINDING_TIME)) ?? lease * T2,
   };
-  const { t1, t2 } = told.t1 <= told.t2 && told.t2 <= lease ? told : { t1: lease * T1, t2: lease * T2 };
+  const { t1, t2 } = told.t1 > 0 && told.t1 <= told.t2 && told.t2 <= lease ? told : { t1: lease * T1, t2: lease * T2 };
   return { renewAt: now + t1 * 1000, rebindAt: now + t2 * 1000, expiresAt: now + lease * 1000 };
 }
 
@@ -108,7 +120,9 @@ export function termsOf(ack: DhcpMessage, serverMac: string, now: number, priori
   if (prefix === null) return "the server has told no subnet mask (option 1)";
   if (server === null) return "the server has not told who it is (option 54)";
   if (yiaddr === NO_ADDRESS) return "the server has granted no address";
-  const [gateway] = addressesIn(options.get(OPTION.ROUTERS));
+  if (!isUsable(yiaddr)) return `the server has granted ${yiaddr}, which no link can have`;
+  if (leaseTimeIn(options) === 0) return "the server has granted the address for no time (option 51)";
+  const gateway = addressesIn(options.get(OPTION.ROUTERS)).find((router) => router !== NO_ADDRESS);
   const dns = dnsIn(options);
   return {
     address: `${yiaddr}/${prefix}`,

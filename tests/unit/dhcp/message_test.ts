@@ -146,6 +146,7 @@ Deno.test("T1 and T2 that the server tells count in their order only, and a leas
   assert.deepEqual(times(100, 10, 20), [10, 20, 100]);
   assert.deepEqual(times(100, 30, 20), [50, 85, 100]);
   assert.deepEqual(times(100, 30, 200), [50, 85, 100]);
+  assert.deepEqual(times(100, 0, 20), [50, 85, 100], "a renewal at once would be one without end");
   assert.deepEqual(times(0xffff_ffff, 30, 200), [null, null, null]);
 });
 
@@ -176,6 +177,12 @@ Deno.test("option 121 replaces options 33 and 3 for routes, and a router of zero
     { dst: "198.51.100.0/24", scope: 253, priority: 50 },
     { dst: "172.16.0.0/12", gw: "192.0.2.2", priority: 50 },
   ]);
+});
+
+Deno.test("a router of zero is none, and the next one counts", () => {
+  const told = (...routers: number[]) => granted([[OPTION.ROUTERS, bytes(...routers)]]);
+  assert.deepEqual([told(0, 0, 0, 0).gateway, told(0, 0, 0, 0).routes], [undefined, []]);
+  assert.equal(told(0, 0, 0, 0, 192, 0, 2, 9).gateway, "192.0.2.9");
 });
 
 Deno.test.each([[bytes(33, 10, 0, 0, 0, 1, 192, 0, 2, 1)], [bytes(24, 10, 0)], [bytes()]])(
@@ -215,7 +222,11 @@ Deno.test.each([
 Deno.test.each<[string, [number, Uint8Array][], string]>([
   ["option 1", [[OPTION.SUBNET_MASK, bytes(255, 0, 255, 0)]], "192.0.2.5"],
   ["option 54", [[OPTION.SERVER_ID, bytes(1, 2)]], "192.0.2.5"],
+  ["option 1", [[OPTION.SUBNET_MASK, bytes(0, 0, 0, 0)]], "192.0.2.5"],
+  ["option 51", [[OPTION.LEASE_TIME, u32Bytes(0)]], "192.0.2.5"],
   ["no address", [], NO_ADDRESS],
+  ["127.0.0.1, which no link can have", [], "127.0.0.1"],
+  ["224.0.0.1, which no link can have", [], "224.0.0.1"],
 ])("an ACK without what an address needs is refused, and what is missing is named: %s", (what, options, yiaddr) => {
   const said = termsOf(ack(options, yiaddr), "02:00:00:00:00:02", 0, 0);
   assert.ok(typeof said === "string" && said.includes(what), JSON.stringify(said));
