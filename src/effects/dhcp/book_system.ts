@@ -83,10 +83,19 @@ function* keysIn(stateDir: string): Generator<AttachmentKey> {
   }
 }
 
+/** What stands in the file of a lease; one that is damaged costs no other lease. */
+function eventsOf(stateDir: string, key: AttachmentKey): readonly DhcpEvent[] {
+  try {
+    const text = readText(placeOf(bookFolder(stateDir), idOf(key)).path) ?? "";
+    return text.split("\n").flatMap((line) => eventIn(line) ?? []);
+  } catch {
+    return [];
+  }
+}
+
 const readAll = (stateDir: string): Booked[] =>
   [...keysIn(stateDir)].flatMap((key) => {
-    const text = readText(placeOf(bookFolder(stateDir), idOf(key)).path) ?? "";
-    const events = text.split("\n").flatMap((line) => eventIn(line) ?? []);
+    const events = eventsOf(stateDir, key);
     return events.length === 0 ? [] : [{ key, events }];
   });
 

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import * as Effect from "effect/Effect";
 import { bookIn } from "../../../src/effects/dhcp/book_system.ts";
+import { SystemError } from "../../../src/effects/libc/errno.ts";
+import { files } from "../../../src/effects/libc/files.ts";
 import type { DhcpEvent } from "../../../src/machines/dhcp_event.ts";
 import { tree } from "../../support/lab.ts";
 
@@ -56,6 +58,18 @@ Deno.test("a line that was cut, and one of another version, are passed over", ()
     assert.deepEqual(await Effect.runPromise(book.read), [{ key: KEY, events: [granted(1)] }]);
     await Effect.runPromise(book.write(KEY, granted(2)));
     assert.deepEqual(await Effect.runPromise(book.read), [{ key: KEY, events: [granted(1), granted(2)] }]);
+  }));
+
+Deno.test("a lease whose file cannot be read costs no other lease", () =>
+  inFolder(async (folder) => {
+    const book = bookIn(folder);
+    for (const containerId of ["c1", "c2"]) await Effect.runPromise(book.write({ ...KEY, containerId }, granted(1)));
+    const { read } = files;
+    files.read = (fd, bytes) => {
+      files.read = read;
+      throw new SystemError("EIO", `descriptor ${fd}, ${bytes.length}`);
+    };
+    assert.equal((await Effect.runPromise(book.read)).length, 1);
   }));
 
 Deno.test("a book does not grow for ever: a long one begins anew with what counts", () =>
