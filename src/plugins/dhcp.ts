@@ -9,7 +9,7 @@ import type { DhcpError } from "../effects/dhcp/dhcp.ts";
 import { type Act, perform } from "../engine/act.ts";
 import type { EffectError, Finding, Plugin, Request } from "../engine/plugin.ts";
 import { View } from "../engine/view.ts";
-import { formatCidr } from "../spec/cidr.ts";
+import { addressOf, formatCidr } from "../spec/cidr.ts";
 import { CniCode, Refused } from "../spec/failure.ts";
 import type { JsonObject } from "../spec/json.ts";
 import { type AttachmentKey, attachmentName } from "../spec/key.ts";
@@ -71,7 +71,8 @@ const check: (request: Request<DhcpConfig>) => Effect.Effect<readonly Finding[],
     const [lease] = found;
     if (lease === undefined) return [`DHCP daemon at "${socket}": expected a lease of ${name}, found none`];
     const given = (prevResult?.ips ?? []).map(({ address }) => formatCidr(address));
-    return given.length === 0 || given.includes(lease.address)
+    // The server may tell another prefix by now, which a running container does not follow.
+    return given.length === 0 || given.some((address) => addressOf(address) === addressOf(lease.address))
       ? []
       : [`DHCP daemon at "${socket}": expected ${given.join(", ")} to be leased to ${name}, found ${lease.address}`];
   },
