@@ -56,6 +56,10 @@ export type DhcpEvent =
     readonly place: DhcpPlace;
     readonly speech: DhcpSpeech;
     readonly terms: DhcpTerms;
+    /** How long the host had been up at `terms.since`, in milliseconds (CLOCK_BOOTTIME): its other clock may be set. */
+    readonly uptime?: number;
+    /** Path of the socket of the daemon that keeps it; two may share a state directory. */
+    readonly socket?: string;
   }
   /** It cannot be used any more, and why. */
   | { readonly type: "lost"; readonly why: string }

@@ -40,11 +40,13 @@ Deno.test({
   ),
   async fn() {
     using lab = new DhcpLab(bin);
-    await using first = await lab.daemon();
-    const args = ["dhcp", "daemon", "-socketpath", lab.socket];
+    const pidfile = `${lab.folder}/pid`;
+    await using first = await lab.daemon(["-pidfile", pidfile]);
+    const args = ["dhcp", "daemon", "-socketpath", lab.socket, "-pidfile", pidfile];
     const second = await execIn(lab.host, lab.file("cleat"), { CLEAT_STATE_DIR: lab.state }, "", args);
     assert.equal(second.code, 1);
     assert.match(second.stderr, /Cannot listen on ".*dhcp\.sock": another daemon listens there/);
+    assert.equal(Deno.readTextFileSync(pidfile), `${first.pid}`, "the file is the first one's");
     await first.end("SIGKILL");
     await using third = await lab.daemon();
     assert.equal(await third.end(), 0);
@@ -83,9 +85,33 @@ Deno.test({
       await daemon.until(/listens on/);
       const netns = lab.client();
       for (const verb of ["ADD", "DEL"] as const) await lab.ok("dhcp", { verb, config: lab.conf(), netns });
+      await daemon.end();
+      assert.deepEqual(namesIn(`${lab.folder}/run`), ["dhcp.sock"], "systemd goes on listening");
     } finally {
       close(fd);
     }
+  },
+});
+
+Deno.test({
+  ...withServer("callers that use up the DHCP daemon's descriptors make others wait, and do not end it"),
+  async fn() {
+    using lab = new DhcpLab(bin);
+    await using _ = await lab.dnsmasq();
+    const start = `ulimit -n 64; exec ${lab.file("dhcp")} daemon -socketpath ${lab.socket}`;
+    await using daemon = new Talker(lab.host, "/bin/bash", ["-c", start], { CLEAT_STATE_DIR: lab.state });
+    await daemon.until(/listens on/);
+    const idle: Deno.UnixConn[] = [];
+    const netns = lab.client();
+    try {
+      for (let count = 0; count < 100; count++) idle.push(await Deno.connect({ transport: "unix", path: lab.socket }));
+      const waiting = lab.ok("dhcp", { verb: "ADD", config: lab.conf(), netns });
+      for (const conn of idle.splice(0)) conn.close();
+      await waiting;
+    } finally {
+      for (const conn of idle) conn.close();
+    }
+    await lab.ok("dhcp", { verb: "DEL", config: lab.conf(), netns });
   },
 });
 

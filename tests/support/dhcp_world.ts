@@ -1,4 +1,5 @@
 /** The DHCP daemon's leases on a machine in memory, with a server and a clock of the test's own. */
+import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
@@ -55,25 +56,45 @@ export interface World {
   readonly notices: string[];
 }
 
+/** How a daemon finds its machine. */
+interface DaemonHow {
+  /** Its socket. */
+  readonly socket?: string;
+  /** By how much the time of day has been set since the first daemon, in milliseconds. */
+  readonly setByMs?: number;
+}
+
+/** A clock whose time of day was set, and whose monotonic time was not. */
+const setBy = (clock: Clock.Clock, ms: number): Clock.Clock => ({
+  ...clock,
+  currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + ms),
+  currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + ms,
+});
+
+/** The socket of daemons that are told no other. */
+const SOCKET = "/run/cni/dhcp.sock";
+
 type Body = (keeper: Keeper, world: World) => Effect.Effect<unknown, unknown, KeeperNeeds>;
 
 /** Runs daemons one after the other on one machine, each until its body has ended, in boots by name, after so many seconds without one. */
 export async function daemons(
-  ...bodies: readonly (readonly [boot: string, body: Body, idleSeconds?: number])[]
+  ...bodies: readonly (readonly [boot: string, body: Body, idleSeconds?: number, how?: DaemonHow])[]
 ): Promise<World> {
   const world: World = { wire: memoryWire(), book: memoryBook(), notices: [] };
   world.wire.addLink("/ns/c1", "eth0", MAC);
   world.wire.serve(granting());
   const program = Effect.gen(function* () {
-    for (const [boot, body, idleSeconds = 0] of bodies) {
+    for (const [boot, body, idleSeconds = 0, { socket = SOCKET, setByMs = 0 } = {}] of bodies) {
       yield* seconds(idleSeconds);
       const origin = Layer.succeed(Origin)({ boot, pid: 1, by: "test", now: () => "" });
       const life = Effect.gen(function* () {
-        const keeper = new Keeper(yield* Scope.Scope, MANNER);
+        const keeper = new Keeper(yield* Scope.Scope, MANNER, socket);
         yield* keeper.resume;
         yield* body(keeper, world);
       });
-      yield* Effect.provide(Effect.scoped(life), Layer.mergeAll(world.wire.layer, world.book.layer, origin));
+      yield* Effect.provide(Effect.scoped(life), Layer.mergeAll(world.wire.layer, world.book.layer, origin)).pipe(
+        Effect.provideService(Clock.Clock, setBy(yield* Clock.Clock, setByMs)),
+      );
     }
   }).pipe(
     Effect.provideService(Notices, (line) => void world.notices.push(line)),

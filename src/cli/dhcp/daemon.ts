@@ -1,5 +1,6 @@
 /** The door of the DHCP daemon: its socket, its files, its end. */
 import * as Cause from "effect/Cause";
+import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
@@ -7,6 +8,7 @@ import * as Scope from "effect/Scope";
 import { LeaseBook } from "../../effects/dhcp/book.ts";
 import { bookIn } from "../../effects/dhcp/book_system.ts";
 import { acceptAll, handedOver, listenOn } from "../../effects/dhcp/listen_system.ts";
+import { steadyClock } from "../../effects/dhcp/steady_clock_system.ts";
 import { systemWire } from "../../effects/dhcp/wire_system.ts";
 import { VERSION } from "../../effects/program.ts";
 import { systemOrigin } from "../../effects/system.ts";
@@ -56,6 +58,7 @@ const whole = (flags: DaemonFlags) => {
   );
   return Effect.scoped(daemon(flags)).pipe(
     Effect.provide(layer),
+    Effect.provideService(Clock.Clock, steadyClock()),
     Effect.provideService(Notices, (sentence) => writeErr(printable(sentence))),
   );
 };
@@ -63,14 +66,14 @@ const whole = (flags: DaemonFlags) => {
 const daemon = (flags: DaemonFlags) =>
   Effect.gen(function* () {
     const path = `${flags.hostprefix}${flags.socketpath}`;
-    yield* withPidfile(flags.pidfile);
     const listener = yield* socketAt(path);
+    yield* withPidfile(flags.pidfile);
     const keeper = new Keeper(yield* Scope.Scope, {
       timeoutMs: flags.timeout,
       resendMaxMs: flags.resendmax,
       resendTimeoutMs: flags.resendtimeout,
       broadcast: flags.broadcast,
-    });
+    }, path);
     yield* keeper.resume;
     yield* notice(`The DHCP daemon listens on "${path}"`);
     return yield* acceptAll(listener, (connection) =>
@@ -89,7 +92,10 @@ const removeQuietly = (path: string) =>
     }
   });
 
-/** Written before anybody can call, and without a line feed, as Go's daemon writes it. */
+/**
+ * Written before anybody is answered, and without a line feed, as Go's daemon writes it; but not before the socket is ours,
+ * since it may be the file of another daemon.
+ */
 const withPidfile = (path: string) => {
   if (path === "") return Effect.void;
   const write = Effect.try({
@@ -99,11 +105,12 @@ const withPidfile = (path: string) => {
   return Effect.acquireRelease(write, () => removeQuietly(path));
 };
 
-/** The socket that was handed over, or one of our own; its file goes with the daemon. */
-const socketAt = (path: string) => {
-  const open = Effect.try({
-    try: () => handedOver((name) => Deno.env.get(name), Deno.pid) ?? listenOn(path),
-    catch: failed("listen on", path),
+/** The socket that was handed over, which stays, or one of our own, whose file goes with the daemon. */
+const socketAt = (path: string) =>
+  Effect.gen(function* () {
+    const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: failed("listen on", path) });
+    const given = yield* attempt(() => handedOver((name) => Deno.env.get(name), Deno.pid));
+    if (given !== null) return given;
+    const own = yield* Effect.acquireRelease(attempt(() => listenOn(path)), ({ remove }) => Effect.sync(remove));
+    return own.fd;
   });
-  return Effect.acquireRelease(open, () => removeQuietly(path));
-};

@@ -38,14 +38,14 @@ const connectionOf = (conn: Deno.UnixConn): Connection => ({
     }),
 });
 
-/** Nobody listens: there is no socket, or one that a daemon has left behind. */
+/** Nobody listens: there is no socket, or one that a daemon has left behind. Of a daemon that is busy that is not true. */
 const unreachable = (socket: string) => (cause: unknown): DhcpError => {
-  const detail = cause instanceof Deno.errors.NotFound
-    ? "there is no such socket"
-    : cause instanceof Deno.errors.ConnectionRefused
-    ? "nobody listens there"
-    : failed(cause).detail;
-  return new DhcpError({ socket, reason: "unreachable", detail });
+  if (cause instanceof Deno.errors.NotFound) {
+    return new DhcpError({ socket, reason: "unreachable", detail: "there is no such socket" });
+  }
+  return cause instanceof Deno.errors.ConnectionRefused
+    ? new DhcpError({ socket, reason: "unreachable", detail: "nobody listens there" })
+    : new DhcpError({ socket, reason: "io", detail: failed(cause).detail });
 };
 
 /** Runs `use` over a connection on which the protocol was taken up. */

@@ -1,6 +1,7 @@
 /** The daemon's socket on this machine: one that it makes, or one that was handed to it. */
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
+import { SystemError } from "../libc/errno.ts";
 import { files } from "../libc/files.ts";
 import { acceptNext, adoptListener, isListening, listenAt, readSome, writeSome } from "../libc/local_sockets.ts";
 import { Poller, POLLIN, POLLOUT } from "../libc/poller.ts";
@@ -16,9 +17,9 @@ const failed = (cause: unknown): ConnectionError =>
 
 /**
  * Makes the socket and its folder. Where a daemon that was killed has left its own, that is replaced; one that somebody
- * listens on is not. Throws.
+ * listens on is not. `remove` takes its file away, unless another has the name by then. Throws.
  */
-export function listenOn(path: string): number {
+export function listenOn(path: string): { readonly fd: number; readonly remove: () => void } {
   files.makeFolders(path.slice(0, path.lastIndexOf("/")) || "/", FOLDER_MODE);
   if (isListening(path)) throw new Error("another daemon listens there");
   const found = files.statusAt(path);
@@ -26,7 +27,11 @@ export function listenOn(path: string): number {
   if (found !== null) files.remove(path);
   const fd = listenAt(path);
   Deno.chmodSync(path, SOCKET_MODE);
-  return fd;
+  const id = files.statusAt(path)?.id;
+  const remove = () => {
+    if (id !== undefined && files.statusAt(path)?.id === id) files.remove(path);
+  };
+  return { fd, remove };
 }
 
 /** The first descriptor of those that are handed over (sd_listen_fds(3)). */
@@ -69,6 +74,22 @@ const connectionOf = (poller: Poller, fd: number): Connection => ({
     }),
 });
 
+/** What accept(2) says while descriptors or memory are used up; callers wait in the backlog. */
+const SHORTAGES: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]);
+const SHORT = -1, SHORT_PAUSE_MS = 100;
+
+/** The next connection, or `SHORT`; null when there is none. */
+function acceptedOrShort(listener: number): number | null {
+  try {
+    return acceptNext(listener);
+  } catch (error) {
+    if (error instanceof SystemError && SHORTAGES.has(error.errno)) return SHORT;
+    // The caller has gone before it was its turn.
+    if (error instanceof SystemError && error.errno === "ECONNABORTED") return null;
+    throw error;
+  }
+}
+
 /** Accepts connections on a listening socket for as long as the scope lives; each is served by a fiber of its own. */
 export const acceptAll = <R>(
   listener: number,
@@ -80,7 +101,11 @@ export const acceptAll = <R>(
       (poller) => Effect.promise(() => poller.close()),
     );
     for (;;) {
-      const fd = yield* untilDone(poller, listener, POLLIN, () => acceptNext(listener));
+      const fd = yield* untilDone(poller, listener, POLLIN, () => acceptedOrShort(listener));
+      if (fd === SHORT) {
+        yield* Effect.sleep(SHORT_PAUSE_MS);
+        continue;
+      }
       const served = Effect.ensuring(
         serve(connectionOf(poller, fd)),
         Effect.sync(() => {

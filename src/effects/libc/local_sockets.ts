@@ -10,7 +10,8 @@ const SOL_SOCKET = 1, SO_ACCEPTCONN = 30; // asm-generic/socket.h
 const MSG_NOSIGNAL = 0x4000; // linux/socket.h
 /** sun_path of struct sockaddr_un, with its final NUL (linux/un.h). */
 const LONGEST_PATH = 108;
-const BACKLOG = 128;
+/** As many as the kernel allows (net/core/net_namespace.c: SOMAXCONN): a node may start all its containers at once. */
+const BACKLOG = 4096;
 const F_SETFL = 4, F_SETFD = 2, FD_CLOEXEC = 1; // asm-generic/fcntl.h
 
 const listenFn = libcFunction("listen", { parameters: ["i32", "i32"], result: "i32" });

@@ -1,4 +1,5 @@
 /** The leases that a daemon keeps: each is got, renewed and given back by a fiber of its own, and is in the book. */
+import * as Clock from "effect/Clock";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
@@ -49,15 +50,42 @@ const newEntry = (key: AttachmentKey, events: readonly DhcpEvent[] = []): Entry 
 
 const boundOf = ({ snapshot }: Entry) => snapshot.context.bound;
 
+const uptimeMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000_000n));
+
+/** Events with their times as the clock of this daemon has them: that of the last may have been set since. */
+const inTimeOf = (events: readonly DhcpEvent[]): Effect.Effect<readonly DhcpEvent[]> =>
+  Effect.gen(function* () {
+    const startedAt = (yield* Clock.currentTimeMillis) - (yield* uptimeMs);
+    return events.map((event) =>
+      event.type === "bound" && event.uptime !== undefined
+        ? { ...event, terms: movedBy(event.terms, startedAt + event.uptime - event.terms.since) }
+        : event
+    );
+  });
+
+function movedBy(terms: DhcpTerms, ms: number): DhcpTerms {
+  const moved = (at: number | null) => at === null ? null : at + ms;
+  return {
+    ...terms,
+    since: terms.since + ms,
+    renewAt: moved(terms.renewAt),
+    rebindAt: moved(terms.rebindAt),
+    expiresAt: moved(terms.expiresAt),
+  };
+}
+
 /** The leases of one daemon. */
 export class Keeper {
   readonly #entries = new Map<string, Entry>();
   readonly #scope: Scope.Scope;
   readonly #manner: DhcpManner;
+  readonly #socket: string;
 
-  constructor(scope: Scope.Scope, manner: DhcpManner) {
+  /** `socket` is the path that plugins call it by. */
+  constructor(scope: Scope.Scope, manner: DhcpManner, socket: string) {
     this.#scope = scope;
     this.#manner = manner;
+    this.#socket = socket;
   }
 
   /**
@@ -97,14 +125,18 @@ export class Keeper {
     });
   }
 
-  /** Goes on with the leases in the book, without asking for them again. Those of an earlier boot are over. */
+  /**
+   * Goes on with the leases in the book, without asking for them again. Those of an earlier boot are over; those of a
+   * daemon with another socket are not touched.
+   */
   readonly resume: Effect.Effect<void, never, KeeperNeeds> = Effect.gen({ self: this }, function* () {
     const { boot } = yield* Origin;
     const book = yield* LeaseBook;
     const booked = yield* Effect.catch(book.read, ({ message }) => Effect.as(notice(message), []));
     for (const { key, events } of booked) {
-      const entry = newEntry(key, events);
+      const entry = newEntry(key, yield* inTimeOf(events));
       const bound = boundOf(entry);
+      if ((bound?.socket ?? this.#socket) !== this.#socket) continue;
       if (bound === null || bound.boot !== boot) {
         yield* this.#write(key, { type: "lost", why: "the host was rebooted" });
         continue;
@@ -163,7 +195,8 @@ export class Keeper {
   #note(entry: Entry, place: DhcpPlace, speech: DhcpSpeech, terms: DhcpTerms) {
     return Effect.gen({ self: this }, function* () {
       const { boot } = yield* Origin;
-      const event: DhcpEvent = { type: "bound", boot, place, speech, terms };
+      const uptime = (yield* uptimeMs) - ((yield* Clock.currentTimeMillis) - terms.since);
+      const event: DhcpEvent = { type: "bound", boot, place, speech, terms, uptime, socket: this.#socket };
       entry.snapshot = evolveLease(entry.snapshot, event);
       yield* this.#write(entry.key, event);
       const until = terms.expiresAt === null ? "for ever" : `until ${new Date(terms.expiresAt).toISOString()}`;
