@@ -24,6 +24,8 @@ export interface MemoryWire {
   readonly said: readonly Said[];
   /** Links that were set down, as `<netns>/<link>`. */
   readonly halted: readonly string[];
+  /** How many links are open now. */
+  readonly opened: () => number;
   /** Puts a link there, or another in its place. */
   readonly addLink: (netns: string, ifName: string, mac: string) => void;
   readonly removeLink: (netns: string, ifName: string) => void;
@@ -42,6 +44,7 @@ export const memoryWire = (): MemoryWire => {
   const places = new Map<string, DhcpPlace>();
   const said: Said[] = [];
   const halted: string[] = [];
+  let opened = 0;
   let server: Server = () => [];
   let cookies = 0;
   const nameOf = (netns: string, ifName: string) => `${netns}/${ifName}`;
@@ -72,6 +75,7 @@ export const memoryWire = (): MemoryWire => {
       open: (netns, ifName) =>
         Effect.gen(function* () {
           const place = yield* placeAt(netns, ifName);
+          yield* Effect.acquireRelease(Effect.sync(() => opened++), () => Effect.sync(() => opened--));
           const heard = yield* Queue.unbounded<Heard>();
           return {
             place,
@@ -88,6 +92,7 @@ export const memoryWire = (): MemoryWire => {
     }),
     said,
     halted,
+    opened: () => opened,
     addLink: (netns, ifName, mac) =>
       void places.set(nameOf(netns, ifName), { netns, cookie: `${++cookies}`, ifName, mac }),
     removeLink: (netns, ifName) => void places.delete(nameOf(netns, ifName)),

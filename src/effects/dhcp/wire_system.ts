@@ -17,6 +17,9 @@ import { CLIENT_PORT, type DhcpPort, DhcpWire, type Heard, samePlace, WireError 
 /** How long the carrier of a link is waited for that has just been set up, in milliseconds: DISCOVER is said again anyway. */
 const CARRIER_MS = 1_000;
 
+/** So many packets that are of no use are read before others have their turn: a link may be flooded. */
+const MOST_AT_ONCE = 64;
+
 /** Errnos that mean that the link or its namespace has gone. */
 const GONE: ReadonlySet<string> = new Set(["ENODEV", "ENXIO", "ENOENT"]);
 
@@ -109,7 +112,9 @@ const receive = (
   });
   const read = Effect.try({
     try: (): Heard | null => {
-      for (let found = receivePacket(fd); found !== null; found = receivePacket(fd)) {
+      for (let count = 0; count < MOST_AT_ONCE; count++) {
+        const found = receivePacket(fd);
+        if (found === null) return null;
         const datagram = decodeDatagram(found.packet);
         if (datagram !== null) return { datagram, from: found.from };
       }

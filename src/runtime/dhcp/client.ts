@@ -157,7 +157,10 @@ const attempt = (port: DhcpPort, speech: DhcpSpeech, { timeoutMs, broadcast }: D
       [OPTION.SERVER_ID, ipv4Bytes(server)] as const,
     ]);
     const isHis: Accepts = (message) => isAnswer(message) && serverIdOf(message) === server;
-    const answer = yield* exchange(port, { ...saying, type: MESSAGE_TYPE.REQUEST, more }, isHis, waits);
+    const requested = exchange(port, { ...saying, type: MESSAGE_TYPE.REQUEST, more }, isHis, waits);
+    // Who stops waiting may have been granted it by then.
+    const lease = { address: offer.message.yiaddr, server, serverMac: offer.from };
+    const answer = yield* Effect.onInterrupt(requested, () => Effect.ignore(give(port, speech, lease)));
     return answer !== null && messageTypeOf(answer.message) === MESSAGE_TYPE.ACK ? answer : null;
   });
 

@@ -27,7 +27,7 @@ export interface Kept {
   readonly name: string;
 }
 
-/** Between two looks at the clock and at the link, in milliseconds: clocks are set, containers end without a word. */
+/** Between two looks at the link, in milliseconds: containers end without a word. */
 const LONGEST_SLEEP_MS = 3_600_000;
 
 type Bound = NonNullable<DhcpSnapshot["context"]["bound"]>;
@@ -76,27 +76,37 @@ const isGone = (place: DhcpPlace) =>
 
 type Asking = Extract<DhcpStep, { readonly do: "renew" | "rebind" }>;
 
-/** Asks for more time once, and waits until it is time to ask again. */
+/** Asks for more time once, and waits until it is time to ask again. The namespace is open while an answer may come. */
 const ask = (kept: Kept, bound: Bound, step: Asking) =>
   Effect.gen(function* () {
-    const start = yield* Clock.currentTimeMillis;
-    const waitMs = Math.max(1, step.retryAt - start);
+    const { place, speech, terms } = bound;
+    const left = Math.max(1, step.retryAt - (yield* Clock.currentTimeMillis));
     const once = Effect.scoped(Effect.gen(function* () {
       const wire = yield* DhcpWire;
-      const { place, speech, terms } = bound;
       const port = yield* wire.open(place.netns, place.ifName, { bringUp: false });
-      const answer = yield* renew(port, speech, terms, step.do, waitMs);
-      if (answer === null) return null;
+      const answer = yield* renew(port, speech, terms, step.do, Math.min(left, kept.manner.timeoutMs));
+      if (answer === null) return "unheard";
       if (!("refused" in answer)) return yield* granted(kept, bound, answer);
       yield* notice(`${kept.name} is refused more time for ${terms.address}: ${answer.refused}`);
       return yield* again(kept, bound, port);
     }));
-    return yield* Effect.catch(once, (error: WireError) =>
-      Effect.gen(function* () {
-        yield* notice(`${kept.name} cannot ask for more time: ${error.message}`);
-        yield* Effect.sleep(Math.max(0, step.retryAt - (yield* Clock.currentTimeMillis)));
-        return null;
-      }));
+    const ended = yield* Effect.catch(
+      once,
+      (error: WireError) => Effect.as(notice(`${kept.name} cannot ask for more time: ${error.message}`), "unheard"),
+    );
+    return typeof ended === "string" ? yield* waitUntil(place, step.retryAt) : ended;
+  });
+
+/** Waits until then, or until the link has gone. */
+const waitUntil = (place: DhcpPlace, at: number): Effect.Effect<Turn, never, DhcpWire> =>
+  Effect.gen(function* () {
+    for (;;) {
+      const left = at - (yield* Clock.currentTimeMillis);
+      if (left <= 0) return null;
+      yield* Effect.sleep(Math.min(left, LONGEST_SLEEP_MS));
+      const gone = yield* isGone(place);
+      if (gone !== null) return { why: gone, halt: false };
+    }
   });
 
 const granted = (kept: Kept, { place, speech, terms }: Bound, more: DhcpTerms) =>
