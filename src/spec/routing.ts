@@ -29,6 +29,9 @@ export const BOOT = 3;
 /** RTPROT_KERNEL (linux/rtnetlink.h): the kernel has made the route, for an address. */
 export const BY_KERNEL = 2;
 
+/** RTPROT_RA (linux/rtnetlink.h): a router has advertised the route. */
+export const BY_ROUTER = 9;
+
 /** A rule that leads to a table, as far as it matters here. */
 interface LeadingRule {
   readonly from: string | null;

@@ -7,11 +7,12 @@
  * attachments cannot restore one value in order, so none of them does.
  */
 import * as Effect from "effect/Effect";
-import { MAIN_TABLE, routeKeys } from "../../spec/routing.ts";
+import { MAIN_TABLE } from "../../spec/routing.ts";
 import type { HostError, HostView, Link } from "./host.ts";
 import type { NftCommand } from "./nft.ts";
 import type { KernelOp, LinkSettings, Op, PortSettings, PortVlan, Side } from "./op.ts";
-import { canonicalPrefix, sameAddress, sameIp, sameRoute } from "./same.ts";
+import { sameAddress, sameIp, sameRoute } from "./same.ts";
+import { undoMove } from "./undo_move.ts";
 import { restoreAddress, restoreRoute, undoRule } from "./undo_routes.ts";
 
 /** What an undo is decided from: the kernel as it is now, and the links this stream made (`linkKey` of each end). */
@@ -121,37 +122,6 @@ const undoVlans = Effect.fnUntraced(function* (op: Of<"vlan.add">, context: Undo
   return vlans.length === 0 ? null : { op: "vlan.delete" as const, on: op.on, name: op.name, vlans };
 });
 
-/** Routes over a link that its addresses do not bring by themselves. */
-const ownRoutes = Effect.fnUntraced(function* (on: Side, name: string, addresses: readonly string[], view: HostView) {
-  const connected = new Set(addresses.map(canonicalPrefix));
-  const found = [...(yield* view.routes(on, 4)), ...(yield* view.routes(on, 6))];
-  return found.filter(({ link, dst, gw }) => link === name && !isLinkLocal(dst) && (gw !== null || !connected.has(dst)))
-    .map(routeKeys);
-});
-
-const isLinkLocal = (address: string): boolean => /^fe[89ab]/.test(address);
-
-const undoMove = Effect.fnUntraced(function* ({ on, name, to, link }: Of<"link.move">, { view }: UndoContext) {
-  const found = yield* view.link(on, name);
-  if (found === null) return null;
-  const { up, mtu, mac, promisc, allmulti, txQueueLen, alias = "" } = found;
-  const master = found.master === null ? null : yield* view.linkByIndex(on, found.master);
-  const addresses = (yield* view.addresses(on, name)).map(({ address }) => address)
-    .filter((address) => !isLinkLocal(address));
-  const set = {
-    up,
-    mtu,
-    mac,
-    promisc,
-    allmulti,
-    txQueueLen,
-    alias,
-    ...(master === null ? {} : { master: master.name }),
-  };
-  const was = { set, addresses, routes: yield* ownRoutes(on, name, addresses, view) };
-  return { op: "link.return" as const, on, name, from: to, link, was };
-});
-
 const familyOf = (ip: string): 4 | 6 => ip.includes(":") ? 6 : 4;
 
 const undoAdd = (op: Of<"address.add" | "route.add" | "neighbour.add">, context: UndoContext): Undo => {
@@ -224,7 +194,7 @@ const undoKernel = (op: KernelOp, context: UndoContext): Undo => {
     case "link.set":
       return undoSet(op, context);
     case "link.move":
-      return undoMove(op, context);
+      return undoMove(op, context.view);
     case "port.set":
       return undoPort(op, context);
     case "vlan.add":

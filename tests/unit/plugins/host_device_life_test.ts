@@ -35,6 +35,25 @@ Deno.test("a virtual link dies with its namespace: DEL succeeds and gives the ad
   assert.deepEqual(machine.leases.dump()["/var/lib/cni/networks/net1"]?.["10.1.0.2"], undefined);
 });
 
+Deno.test("what a router has advertised on the host is left to it; what a lease gave comes back", async () => {
+  const { run, host } = machineOf(
+    {
+      op: "address.add",
+      on: "host",
+      link: "ens5",
+      address: "2001:db8::77/64",
+      lifetime: { preferred: 60, valid: 120 },
+    },
+    { op: "address.add", on: "host", link: "ens5", address: "192.0.2.77/24", lifetime: { preferred: 60, valid: 120 } },
+    { op: "route.add", on: "host", link: "ens5", dst: "::/0", gw: "fd00::1", protocol: 9 },
+  );
+  result(await run("ADD", NET));
+  done(await run("DEL", NET));
+  const addresses = host().links.ens5?.addresses.map(({ address }) => address) ?? [];
+  assert.deepEqual(["2001:db8::77/64", "192.0.2.77/24"].map((each) => addresses.includes(each)), [false, true]);
+  assert.deepEqual(host().routes.filter(({ dst }) => dst === "::/0" || dst === "2001:db8::/64"), []);
+});
+
 Deno.test("CHECK finds each thing that is not as ADD made it", async () => {
   const drifts: readonly (readonly [KernelOp, RegExp])[] = [
     [{ op: "link.delete", on: "container", name: "eth0" }, /"eth0".*found none/],
