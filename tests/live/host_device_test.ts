@@ -188,6 +188,25 @@ Deno.test({
 });
 
 Deno.test({
+  ...live("a link that the container has renamed comes back, and none of the container's own in its place"),
+  async fn() {
+    using lab = new Lab(bin);
+    lab.outside();
+    const { address, ifindex } = linkOf(lab.host, "out0");
+    const netns = lab.container();
+    // Indexes are each namespace's own: this one is taken when the link comes, which gets another.
+    netns.must(`ip link add other index ${ifindex} type veth peer name peer`);
+    await lab.ok("host-device", { verb: "ADD", config: config(), netns });
+    netns.must(`ip link set eth0 down; ip link set eth0 name mine; ip link add eth0 type veth peer name peer2
+      ip link set other name a0`);
+    await lab.ok("host-device", { verb: "DEL", config: config(), netns });
+    assert.equal(linkOf(lab.host, "out0").address, address);
+    assert.match(netns.must("ip -o link"), /a0/);
+    assert.doesNotMatch(netns.must("ip -o link"), /mine/);
+  },
+});
+
+Deno.test({
   ...live("a failing IPAM, and a name that is taken, leave the host its link as it was"),
   async fn() {
     using lab = new Lab(bin);

@@ -28,3 +28,18 @@ export const isSameLink = (link: LinkIdentity, known: LinkIdentity): boolean => 
   if (known.device !== undefined) return link.permanentMac === known.permanentMac;
   return link.index === known.index || link.mac === known.mac;
 };
+
+/** How much speaks for a virtual link: an index may have been another's before, and a MAC address can be given to two. */
+const weight = (link: LinkIdentity, known: LinkIdentity): number =>
+  known.device !== undefined ? 0 : (link.mac === known.mac ? 2 : 0) + (link.index === known.index ? 1 : 0);
+
+/** Of several that may be that link the one for which most speaks, and of equals the one that has the name; null for none. */
+export function pickLink<L extends LinkIdentity & { readonly name: string }>(
+  links: readonly L[],
+  known: LinkIdentity,
+  name: string,
+): L | null {
+  const rank = (link: L) => weight(link, known) + (link.name === name ? 0.5 : 0);
+  const [best = null] = links.filter((link) => isSameLink(link, known)).sort((a, b) => rank(b) - rank(a));
+  return best;
+}

@@ -1,5 +1,5 @@
 /** Taking a link to another namespace, and giving it back. */
-import { isSameLink } from "../link_identity.ts";
+import { isSameLink, pickLink } from "../link_identity.ts";
 import type { KernelOp, LinkIdentity, LinkState } from "../op.ts";
 import { addAddress } from "./addresses.ts";
 import { applyMaster, applyUp, setLink } from "./link_set.ts";
@@ -69,10 +69,8 @@ const restore = (
 };
 
 const findIn = ({ links }: SimNetns, known: LinkIdentity, first: string): SimLink | null => {
-  const isIt = (link: SimLink | undefined): link is SimLink =>
-    link !== undefined && isSameLink(showIdentity(link), known);
-  const named = links.get(first);
-  return isIt(named) ? named : [...links.values()].find(isIt) ?? null;
+  const found = pickLink([...links.values()].map((link) => showLink(link)), known, first);
+  return found === null ? null : links.get(found.name) ?? null;
 };
 
 const showIdentity = (link: SimLink): LinkIdentity => showLink(link);

@@ -1,7 +1,7 @@
 /** Taking a link to another namespace, and giving it back. */
 import { files } from "../../../libc/files.ts";
 import type { Link } from "../../host.ts";
-import { isSameLink } from "../../link_identity.ts";
+import { isSameLink, pickLink } from "../../link_identity.ts";
 import type { KernelOp, LinkIdentity, LinkState } from "../../op.ts";
 import { NetlinkFailure } from "../netlink/error.ts";
 import { Writer } from "../netlink/message.ts";
@@ -63,11 +63,8 @@ export function moveLink(op: Move, home: OpenNetns, far: OpenNetns): void {
   }
 }
 
-const findIn = (netns: OpenNetns, link: LinkIdentity, first: string): Link | null => {
-  const named = linkByName(netns.route, first);
-  if (named !== null && isSameLink(named, link)) return named;
-  return allLinks(netns.route).find((each) => isSameLink(each, link)) ?? null;
-};
+const findIn = (netns: OpenNetns, link: LinkIdentity, first: string): Link | null =>
+  pickLink(allLinks(netns.route), link, first);
 
 /** Sends a link home from `far`; where that fails, it is there as it was. */
 function sendHome(op: Return, found: Link, home: OpenNetns, far: OpenNetns): void {
