@@ -39,8 +39,9 @@ const makeTables = Effect.fnUntraced(function* (ifName: string, sources: readonl
     const table = yield* leadToOwn(source, ifName);
     for (const route of into(table)) yield* orAlready(PRESENT)(perform(route));
   }
-  for (const route of plan.hints) yield* orAlready(PRESENT)(perform(route));
   for (const route of plan.removals) yield* orAlready(ABSENT)(perform(route));
+  // Last, and so the first to be undone: beside a route by a gateway to the same network, the kernel cannot be told this one.
+  for (const route of plan.hints) yield* orAlready(PRESENT)(perform(route));
 });
 
 const add: (

@@ -70,6 +70,28 @@ fidelity("one IPv4 destination may have two gateways, and each leaves alone", [
   routes(4),
 ]);
 
+fidelity("a route without a gateway beside one with a gateway cannot be named, unless its scope tells it", [
+  ...attached,
+  ["an address", address("10.1.0.5/24")],
+  ["an IPv6 address", address("fd00:1::5/64")],
+  ["by a gateway", route("10.9.0.0/24", { gw: "10.1.0.1" })],
+  ["on the link", route("10.9.0.0/24", { scope: 253 })],
+  ["the one on the link leaves", noRoute("10.9.0.0/24", { scope: 253 })],
+  ["on the link, of the same scope", route("10.9.0.0/24")],
+  ["that leaves", noRoute("10.9.0.0/24")],
+  ["of IPv6 on the link", route("fd00:9::/64")],
+  ["of IPv6 by a gateway", route("fd00:9::/64", { gw: "fd00:1::1" })],
+  ["the one on the link leaves", noRoute("fd00:9::/64")],
+  routes(4),
+  routes(6),
+  ["the ones by a gateway leave", noRoute("10.9.0.0/24", { gw: "10.1.0.1" })],
+  ["and so of IPv6", noRoute("fd00:9::/64", { gw: "fd00:1::1" })],
+  ["now the one on the link", noRoute("10.9.0.0/24")],
+  ["and so of IPv6", noRoute("fd00:9::/64")],
+  routes(4),
+  routes(6),
+]);
+
 fidelity("with the last IPv4 address of a link all its IPv4 routes go", [
   ...attached,
   ["an address", address("10.1.0.5/24")],

@@ -145,6 +145,32 @@ Deno.test({
 });
 
 Deno.test({
+  ...live("[SB11] behind ptp, source hints stand beside routes by the gateway, and DEL restores all"),
+  async fn() {
+    using lab = new Lab(bin);
+    const netns = lab.container();
+    const ranges = [[{ subnet: "10.6.0.0/24" }], [{ subnet: "fd06::/64" }]];
+    const bare = { cniVersion: "1.1.0", name: "net6" };
+    const call = { netns, ifName: "net1" };
+    const ptp = { ...bare, type: "ptp", ipam: { type: "host-local", dataDir: lab.leases, ranges } };
+    const prevResult = await lab.ok("ptp", { verb: "ADD", config: ptp, ...call });
+    assert.ok(prevResult !== null);
+    const before = everything(netns);
+    const hints = { ...bare, type: "sbr", addSourceHints: true, prevResult };
+    await lab.ok("sbr", { verb: "ADD", config: hints, ...call });
+    assert.match(netns.must("ip route"), /^10\.6\.0\.0\/24 dev net1 scope link src 10\.6\.0\.2/m);
+    assert.match(netns.must("ip -6 route"), /^fd06::\/64 dev net1 src fd06::2/m);
+    for (const config of [hints, { ...ptp, prevResult }]) {
+      await lab.ok(config.type, { verb: "CHECK", config, ...call });
+    }
+    await lab.ok("sbr", { verb: "DEL", config: hints, ...call });
+    assert.equal(everything(netns), before);
+    await lab.ok("ptp", { verb: "DEL", config: ptp, ...call });
+    await lab.isClean();
+  },
+});
+
+Deno.test({
   ...live("a rule of the user's for the same address outlives ADD and DEL, and one of Go's form does not"),
   async fn() {
     using lab = new Lab(bin);

@@ -1,9 +1,10 @@
 /** ADD of the sbr plugin on a simulated machine. */
 import assert from "node:assert/strict";
 import type { Route } from "../../../src/effects/kernel/host.ts";
+import type { KernelOp } from "../../../src/effects/kernel/op.ts";
 import { planRoutes } from "../../../src/plugins/sbr/routes.ts";
 import { done, failure, result } from "../../support/bridge_machine.ts";
-import { address, conf, FIRST, IP, machineOf, MAIN, OWN, route, rule, TWO } from "../../support/sbr_case.ts";
+import { address, conf, FIRST, IP, machineOf, MAIN, OWN, route, rule, TWO, up, veth } from "../../support/sbr_case.ts";
 
 for (const version of ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]) {
   Deno.test(`[SB1, SB2] ${version}: the interface's routes move to table 100 with a default, DEL moves them back`, async () => {
@@ -224,6 +225,40 @@ Deno.test("routes that belong to no address in particular go to the table of eve
     "fd07::/64 via fe80::7 net1",
   ]);
   assert.deepEqual(routes(254), MAIN);
+});
+
+Deno.test("[SB11] source hints go again where the interface reaches its network by a gateway, as behind ptp", async () => {
+  const own: readonly (readonly [string, string, string])[] = [["10.1.0.0/24", "10.1.0.1", "10.1.0.2"], [
+    "fd01::/64",
+    "fd01::1",
+    "fd01::2",
+  ]];
+  const { run, routes, state } = machineOf([
+    veth("v1", "net1"),
+    up("net1"),
+    ...own.flatMap(([network, gateway, ip]) => {
+      const isIpv6 = ip.includes(":");
+      const found: KernelOp = {
+        op: "address.add",
+        on: "container",
+        link: "net1",
+        address: `${ip}/${isIpv6 ? 64 : 24}`,
+      };
+      return [
+        { ...found, noPrefixRoute: true, ...(isIpv6 ? { noDad: true } : {}) },
+        route("net1", `${gateway}/${isIpv6 ? 128 : 32}`, { src: ip, ...(isIpv6 ? {} : { scope: 253 }) }),
+        route("net1", network, { gw: gateway, src: ip }),
+      ];
+    }),
+  ]);
+  const before = state();
+  const ips = own.map(([, gateway, ip]) => ({ address: `${ip}/${ip.includes(":") ? 64 : 24}`, gateway }));
+  done(await run("ADD", conf({ addSourceHints: true }, ips)));
+  assert.ok(routes(254).includes("10.1.0.0/24 net1 from 10.1.0.2"), routes(254).join(", "));
+  assert.ok(routes(254).includes("fd01::/64 net1 from fd01::2"));
+  done(await run("CHECK", conf({ addSourceHints: true }, ips)));
+  done(await run("DEL", conf({ addSourceHints: true }, ips)));
+  assert.deepEqual(state(), before);
 });
 
 Deno.test("a table with a rule, a route, or a VRF is not taken, in whatever family", async () => {

@@ -127,6 +127,15 @@ export const forgetSource = (netns: SimNetns, ip: string): void => {
     .map((route) => route.src === ip ? { ...route, src: null } : route);
 };
 
+/** Refuses what the kernel cannot be told from a route by a gateway: see `removeRoute` of the real one. */
+const checkNameable = (link: SimLink, route: SimRoute): void => {
+  if (route.gw !== null || route.connected) return;
+  const other = link.netns.routes.find((each) =>
+    sameDestination(each, route) && each.link === link && each.scope === route.scope && each.gw !== null
+  );
+  if (other !== undefined) refuse("EBUSY", `a route via ${other.gw} would go instead`);
+};
+
 /** Removes exactly the route that `route.add` with the same keys made; ESRCH when it is not there. */
 export const removeRoute = (link: SimLink, op: Of<"route.remove">): void => {
   const { family, dst } = destination(op.dst);
@@ -138,5 +147,6 @@ export const removeRoute = (link: SimLink, op: Of<"route.remove">): void => {
       (family === 6 || route.scope === (op.scope ?? 0)) &&
       (op.src === undefined || route.src === canonicalIp(op.src))
     ) ?? refuse("ESRCH");
+  checkNameable(link, found);
   link.netns.routes = link.netns.routes.filter((route) => route !== found);
 };

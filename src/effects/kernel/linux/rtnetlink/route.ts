@@ -74,6 +74,7 @@ function gatewaysBeside(socket: NetlinkSocket, op: RouteOp, oif: number): readon
   const metric = metricOf(op);
   return indexedRoutes(socket, family, op.table ?? MAIN_TABLE)
     .filter((route) => route.dst === dst && route.oif === oif && route.metric === metric)
+    .filter(({ scope }) => family === 6 || scope === (op.scope ?? 0))
     .map(({ gw }) => gw);
 }
 
