@@ -57,6 +57,9 @@ export const KEY = { network: "net", containerId: "c1", ifName: "net1" };
 export const INTERFACES = [{ name: "eth0", sandbox: "/ns/c1" }, { name: "net1", sandbox: "/ns/c1" }];
 /** The address of the second interface. */
 export const IP = { address: "192.168.1.209/24", gateway: "192.168.1.1", interface: 1 };
+/** An IPv6 address of the second, and both interfaces with it. */
+export const V6 = { address: "2001:db8:1::209/64", gateway: "2001:db8:1::1", interface: 1 };
+export const BOTH: readonly KernelOp[] = [...TWO, address("net1", V6.address)];
 /** The address of the first. */
 export const FIRST = { address: "10.0.0.2/24", interface: 0 };
 
