@@ -5,13 +5,13 @@
  */
 import * as Effect from "effect/Effect";
 import type { Plugin } from "../engine/plugin.ts";
-import { View } from "../engine/view.ts";
 import { VERSIONS } from "../spec/released_versions.ts";
 import { add } from "./bridge/add.ts";
 import { adopt, traces } from "./bridge/adopt.ts";
 import { check } from "./bridge/check.ts";
 import { BridgeConfig } from "./bridge/config.ts";
 import { planBridge } from "./bridge/plan.ts";
+import { ipamGc, ipamStatus, ipamType } from "./ipam_key.ts";
 
 /** Attaches containers to a bridge: veth pair, addresses by IPAM, gateway, masquerade, VLANs. */
 export const bridge: Plugin<BridgeConfig> = {
@@ -23,7 +23,6 @@ export const bridge: Plugin<BridgeConfig> = {
   check,
   adopt,
   traces: (_, network) => traces(network),
-  gc: (config, { raw }) => Effect.succeed(config.ipam?.type ? [{ plugin: config.ipam.type, config: raw }] : []),
-  status: (config, { raw }) =>
-    Effect.flatMap(View, (view) => config.ipam?.type ? view.ask(config.ipam.type, "STATUS", raw) : Effect.void),
+  gc: (config, { raw }) => ipamGc(ipamType(config), raw),
+  status: (config, { raw }) => ipamStatus(ipamType(config), raw),
 };

@@ -17,22 +17,21 @@ import { addressFindings, containerEntry, inContainer, macFinding, routeFindings
 import { adoptDevice } from "./host_device/adopt.ts";
 import { HostDeviceConfig } from "./host_device/config.ts";
 import { selectDevice, selectorOf } from "./host_device/select.ts";
+import { ipamGc, ipamStatus, ipamType } from "./ipam_key.ts";
 import { askIpam, finishInterface, layer2Problem, type Layer3, resultOf, useAddresses } from "./layer3.ts";
 import { ownDns } from "./own_dns.ts";
 
 type HostRequest = Request<HostDeviceConfig>;
 
-const ipamOf = ({ ipam }: HostDeviceConfig): string | null => ipam?.type || null;
-
 const layer3Of = (config: HostDeviceConfig): Layer3 => ({
-  ipam: ipamOf(config),
+  ipam: ipamType(config),
   dns: ownDns(config.dns),
   announce: false,
 });
 
 /** What can be refused whatever the host is like. */
 const reviewed = Effect.fnUntraced(function* ({ config, cniVersion }: HostRequest) {
-  const problem = layer2Problem(ipamOf(config), cniVersion);
+  const problem = layer2Problem(ipamType(config), cniVersion);
   if (problem !== null) return yield* problem;
   return yield* selectorOf(config);
 });
@@ -91,7 +90,7 @@ const check: (
   request: HostRequest,
 ) => Effect.Effect<readonly Finding[], HostError | DelegateError, View> = Effect.fnUntraced(function* (request) {
   const view = yield* View;
-  const ipam = ipamOf(request.config);
+  const ipam = ipamType(request.config);
   if (ipam !== null) yield* view.ask(ipam, "CHECK", request.raw);
   const found = containerEntry(request);
   if (typeof found === "string") return [found];
@@ -119,12 +118,6 @@ export const hostDevice: Plugin<HostDeviceConfig> = {
   add,
   check,
   adopt: adoptDevice,
-  gc: (config, { raw }) => {
-    const ipam = ipamOf(config);
-    return Effect.succeed(ipam === null ? [] : [{ plugin: ipam, config: raw }]);
-  },
-  status: Effect.fnUntraced(function* (config, { raw }) {
-    const ipam = ipamOf(config);
-    if (ipam !== null) yield* (yield* View).ask(ipam, "STATUS", raw);
-  }),
+  gc: (config, { raw }) => ipamGc(ipamType(config), raw),
+  status: (config, { raw }) => ipamStatus(ipamType(config), raw),
 };

@@ -15,6 +15,7 @@ import { CniCode, Refused } from "../spec/failure.ts";
 import { described } from "../spec/key_descriptions.ts";
 import { VERSIONS } from "../spec/released_versions.ts";
 import { inContainer } from "./check_interface.ts";
+import { ipamGc, ipamStatus, ipamType, OptionalIpam } from "./ipam_key.ts";
 import { finishInterface, layer2Problem, type Layer3 } from "./layer3.ts";
 import { MAX_TAP_MTU, mtuProblem } from "./mtu.ts";
 import { ownDns } from "./own_dns.ts";
@@ -34,7 +35,7 @@ export const TapConfig = described(
     group: Id,
     selinuxContext: stringOr(""),
     bridge: stringOr(""),
-    ipam: Schema.optionalKey(described(Schema.Struct({ type: stringOr("") }), { type: "name of the IPAM plugin" })),
+    ipam: OptionalIpam,
     dns: Schema.optionalKey(DnsConfig),
     args: Schema.optionalKey(Schema.Struct({ cni: Schema.optionalKey(WantedMac) })),
     runtimeConfig: Schema.optionalKey(WantedMac),
@@ -61,8 +62,6 @@ interface TapPlan {
   readonly layer3: Layer3;
 }
 
-const ipamOf = ({ ipam }: TapConfig): string | null => ipam?.type || null;
-
 const invalid = (msg: string) => new Refused({ code: CniCode.INVALID_NETWORK_CONFIG, msg });
 
 /** Reads a request. Ends with `Refused` for everything that could not be carried out whatever the host is like. */
@@ -73,7 +72,7 @@ const planTap = Effect.fnUntraced(function* (request: Request<TapConfig>) {
   const badArgs = checkKnownArgs(request.args, ["MAC"]);
   if (badArgs !== null) return yield* new Refused(badArgs);
   const mac = (yield* wantedMac(request)) ?? config.mac;
-  const ipam = ipamOf(config);
+  const ipam = ipamType(config);
   const layer2 = layer2Problem(ipam, cniVersion);
   if (layer2 !== null) return yield* layer2;
   const plan: TapPlan = { mac, layer3: { ipam, dns: ownDns(config.dns), announce: true, carrier: false } };
@@ -115,7 +114,7 @@ const add = Effect.fnUntraced(function* (request: Request<TapConfig>) {
   return yield* finishInterface(request, link, layer3);
 });
 
-const expectedOf = (config: TapConfig): Expected => ({ kind: "tap", mtu: config.mtu, ipam: ipamOf(config) });
+const expectedOf = (config: TapConfig): Expected => ({ kind: "tap", mtu: config.mtu, ipam: ipamType(config) });
 
 const differs = (what: string, expected: string, found: string): readonly Finding[] =>
   expected === found ? [] : [`${what} ${expected}, found ${found}`];
@@ -151,12 +150,6 @@ export const tap: Plugin<TapConfig> = {
   add,
   check,
   adopt: (request) => adoptOwnLink(request, expectedOf(request.config)),
-  gc: (config, { raw }) => {
-    const ipam = ipamOf(config);
-    return Effect.succeed(ipam === null ? [] : [{ plugin: ipam, config: raw }]);
-  },
-  status: Effect.fnUntraced(function* (config, { raw }) {
-    const ipam = ipamOf(config);
-    if (ipam !== null) yield* (yield* View).ask(ipam, "STATUS", raw);
-  }),
+  gc: (config, { raw }) => ipamGc(ipamType(config), raw),
+  status: (config, { raw }) => ipamStatus(ipamType(config), raw),
 };

@@ -38,7 +38,7 @@ export const isRuleOf = (rule: PolicyRule, op: Pick<RuleOp, "from" | "table" | "
   rule.plain && rule.from === canonicalPrefix(op.from) && rule.table === op.table && rule.priority === op.priority;
 
 /** One text for each value of a field; fields of different types never share one. */
-export const fieldKey = (field: NftField): string => {
+const fieldKey = (field: NftField): string => {
   if ("ip" in field) return `ip ${canonicalIp(field.ip)}`;
   if ("mac" in field) return `mac ${field.mac.toLowerCase()}`;
   return Object.entries(field).flat().join(" ");

@@ -2,6 +2,7 @@
 import * as Schema from "effect/Schema";
 import { DnsConfig, OptionalMac, stringOr } from "../../spec/config_schema.ts";
 import { described } from "../../spec/key_descriptions.ts";
+import { OptionalIpam } from "../ipam_key.ts";
 
 /** Keys of host-device. `runtimeConfig.deviceID` comes before `pciBusID`. */
 export const HostDeviceConfig = described(
@@ -10,7 +11,7 @@ export const HostDeviceConfig = described(
     hwaddr: OptionalMac,
     kernelpath: stringOr(""),
     pciBusID: stringOr(""),
-    ipam: Schema.optionalKey(described(Schema.Struct({ type: stringOr("") }), { type: "name of the IPAM plugin" })),
+    ipam: OptionalIpam,
     dns: Schema.optionalKey(DnsConfig),
     runtimeConfig: Schema.optionalKey(
       described(Schema.Struct({ deviceID: stringOr("") }), {

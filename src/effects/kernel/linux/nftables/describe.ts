@@ -11,7 +11,7 @@ const describeField = (field: NftField): string => {
 };
 
 /** A key or a value as `nft` writes it: fields joined by dots. */
-export const describeFields = (fields: readonly NftField[]): string => fields.map(describeField).join(" . ");
+const describeFields = (fields: readonly NftField[]): string => fields.map(describeField).join(" . ");
 
 /**
  * Names an element, without its value.

@@ -21,7 +21,7 @@ function encodeIfName(name: string): Uint8Array {
  * The bytes of one field, in network order, unpadded. Throws `RangeError` or `TypeError` on a value no field can hold:
  * an unchecked value is a defect.
  */
-export function encodeField(field: NftField): Uint8Array {
+function encodeField(field: NftField): Uint8Array {
   if ("ip" in field) return ipBytes(field.ip);
   if ("protocol" in field) return Uint8Array.of(IPPROTO[field.protocol]);
   if ("ifName" in field) return encodeIfName(field.ifName);

@@ -27,7 +27,7 @@ interface Arrival {
  * The body of an RTM_SETLINK that sends the link with that index to the namespace of a descriptor, or renames it. The name
  * is one in the target: a link whose old name is taken there bears the new one from the start.
  */
-export function encodeMove(index: number, { netns, name, alias }: Arrival): Uint8Array {
+function encodeMove(index: number, { netns, name, alias }: Arrival): Uint8Array {
   const writer = ifinfomsg(new Writer(), index);
   if (netns !== undefined) writer.attributeU32(IFLA.NET_NS_FD, netns);
   if (name !== undefined) writer.attributeString(IFLA.IFNAME, name);
