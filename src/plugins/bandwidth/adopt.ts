@@ -11,9 +11,29 @@ import { endOf, findEnd } from "./host_end.ts";
 import { ifbName, ifbsOf } from "./ifb.ts";
 import { INGRESS, redirect, shape, type Shaped, shapedByGo, withFrames } from "./plan.ts";
 
-/** The host's end, by the container or, without that, by what the result names. */
-const endsOf: (request: Request<unknown>) => Effect.Effect<readonly Link[], HostError, View> = Effect.fnUntraced(
-  function* ({ key, prevResult }) {
+const leadsTo = Effect.fnUntraced(function* (end: Link, ifbs: readonly Link[]) {
+  const { host } = yield* View;
+  const filters = yield* host.filters("host", end.name, INGRESS);
+  return filters.some(({ redirect }) => ifbs.some(({ index }) => index === redirect));
+});
+
+/** The ends that lead to these ifbs, whoever has them: one look at each pair of the host. */
+const endsLeadingTo = Effect.fnUntraced(function* (ifbs: readonly Link[]) {
+  const { host } = yield* View;
+  const found: Link[] = [];
+  if (ifbs.length === 0) return found;
+  for (const link of yield* host.links("host")) {
+    if (link.kind === "veth" && (yield* leadsTo(link, ifbs))) found.push(link);
+  }
+  return found;
+});
+
+/** The host's end, by the container or, without that, by what the result names or else by where it leads. */
+const endsOf: (
+  request: Request<unknown>,
+  ifbs: readonly Link[],
+) => Effect.Effect<readonly Link[], HostError, View> = Effect.fnUntraced(
+  function* ({ key, prevResult }, ifbs) {
     const { host } = yield* View;
     const end = yield* endOf(key.ifName);
     if (end !== null) return [end];
@@ -22,7 +42,7 @@ const endsOf: (request: Request<unknown>) => Effect.Effect<readonly Link[], Host
       const link = sandbox ? null : yield* host.link("host", name);
       if (link?.kind === "veth") found.push(link);
     }
-    return found;
+    return found.length > 0 ? found : yield* endsLeadingTo(ifbs);
   },
 );
 
@@ -40,9 +60,7 @@ const removeShape = Effect.fnUntraced(function* (end: Link) {
 
 /** What leads to these ifbs: without them, nothing that the container sends would arrive. */
 const removeRedirect = Effect.fnUntraced(function* (end: Link, ifbs: readonly Link[]) {
-  const { host } = yield* View;
-  const filters = yield* host.filters("host", end.name, INGRESS);
-  if (!filters.some(({ redirect }) => ifbs.some(({ index }) => index === redirect))) return [];
+  if (!(yield* leadsTo(end, ifbs))) return [];
   const op: KernelOp = {
     op: "qdisc.delete",
     on: "host",
@@ -60,7 +78,7 @@ export const adopt: (request: Request<BandwidthConfig>) => Effect.Effect<readonl
     const ifbs = yield* ifbsOf(request.key);
     const settings = yield* Effect.orElseSucceed(readBandwidth(request.config), () => null);
     const ops: Op[] = [];
-    for (const end of yield* endsOf(request)) {
+    for (const end of yield* endsOf(request, ifbs)) {
       ops.push(...(yield* removeRedirect(end, ifbs)));
       if (settings?.ingress) ops.push(...(yield* removeShape(end)));
     }
