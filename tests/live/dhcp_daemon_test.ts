@@ -156,6 +156,7 @@ Deno.test({
     await using server = await lab.dnsmasq();
     await using _ = await lab.daemon();
     const netns = lab.container();
+    lab.host.must("ip link set br0 address 02:00:00:00:00:66");
     const ipam = { type: "dhcp", daemonSocketPath: lab.socket };
     const config = { cniVersion: "1.1.0", name: "lan", type: "bridge", bridge: "br0", ipam };
     const result = await lab.ok("bridge", { verb: "ADD", config, netns });
@@ -164,6 +165,8 @@ Deno.test({
     netns.must("ping -c1 -W2 192.168.1.1");
     await lab.ok("bridge", { verb: "CHECK", config: { ...config, prevResult: result }, netns });
     await lab.ok("bridge", { verb: "STATUS", config, id: "", ifName: "" });
+    // A bridge takes another by itself when a port with a lower one comes.
+    lab.host.must("ip link set br0 address 02:00:00:00:00:77");
     await lab.ok("bridge", { verb: "DEL", config, netns });
     await server.until(/DHCPRELEASE\(br0\) 192\.168\.1\.5/);
     await lab.isClean("br0");

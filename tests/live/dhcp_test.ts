@@ -56,7 +56,7 @@ Deno.test({
     assert.deepEqual(ended.map(({ code }) => code), [0, 0, 0]);
     await lab.ok("dhcp", { ...call, verb: "DEL" });
     await server.until(/DHCPRELEASE/);
-    assert.equal(server.lines.filter((line) => /DHCPRELEASE/.test(line)).length, 1);
+    assert.equal(server.lines.filter((line) => /DHCPRELEASE(?!.* unknown lease)/.test(line)).length, 1);
     await lab.isClean("br0", "port1");
   },
 });

@@ -24,6 +24,8 @@ export interface MemoryWire {
   readonly said: readonly Said[];
   /** Links that were set down, as `<netns>/<link>`. */
   readonly halted: readonly string[];
+  /** Ethernet addresses that something was said to once more. */
+  readonly echoed: readonly string[];
   /** How many links are open now. */
   readonly opened: () => number;
   /** Puts a link there, or another in its place. */
@@ -44,6 +46,7 @@ export const memoryWire = (): MemoryWire => {
   const places = new Map<string, DhcpPlace>();
   const said: Said[] = [];
   const halted: string[] = [];
+  const echoed: string[] = [];
   let opened = 0;
   let server: Server = () => [];
   let cookies = 0;
@@ -58,6 +61,14 @@ export const memoryWire = (): MemoryWire => {
     const message = decodeMessage(datagram.payload);
     if (message === null) return [];
     const one = { message, datagram, mac };
+    const last = said.at(-1);
+    // What is said to one and then to everybody is heard once.
+    if (
+      last !== undefined && last.mac !== mac && last.message.xid === message.xid && last.datagram.to === datagram.to
+    ) {
+      echoed.push(mac);
+      return [];
+    }
     said.push(one);
     return server(one).map((answer): Heard => ({
       from: SERVER_MAC,
@@ -92,6 +103,7 @@ export const memoryWire = (): MemoryWire => {
     }),
     said,
     halted,
+    echoed,
     opened: () => opened,
     addLink: (netns, ifName, mac) =>
       void places.set(nameOf(netns, ifName), { netns, cookie: `${++cookies}`, ifName, mac }),

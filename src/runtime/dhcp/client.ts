@@ -230,7 +230,11 @@ export const renew = (
     return terms.address.startsWith(`${ip}/`) ? terms : { refused: `the server has granted ${terms.address} instead` };
   });
 
-/** Gives an address back: from that address, to the server itself, as servers want to hear it. There is no answer. */
+/**
+ * Gives an address back: from that address, to the server itself, as servers want to hear it. There is no answer, and a
+ * bridge with a server behind it takes another Ethernet address when its ports change: so the same message also goes to
+ * everybody on the link. Who has heard one does not mind the other.
+ */
 export const give = (
   port: DhcpPort,
   { clientId }: DhcpSpeech,
@@ -250,5 +254,5 @@ export const give = (
       ]),
       to: { ip: server, mac: serverMac },
     };
-    yield* port.send(datagramOf(port, saying, now), saying.to.mac);
+    for (const mac of [saying.to.mac, BROADCAST_MAC]) yield* port.send(datagramOf(port, saying, now), mac);
   });

@@ -59,6 +59,7 @@ Deno.test("RELEASE goes from the leased address to the server itself, and the le
     SERVER_MAC,
   ]);
   assert.equal(release?.message.ciaddr, "192.0.2.5");
+  assert.deepEqual(world.wire.echoed, ["ff:ff:ff:ff:ff:ff"], "its address may be another by now");
   assert.deepEqual(world.book.booked(), []);
 });
 
