@@ -12,6 +12,7 @@ import { execute, hands } from "./execute.ts";
 import { combine, CommandFailed, toCniFailure } from "./failure.ts";
 import type { Journal } from "./journal.ts";
 import { notice } from "./notice.ts";
+import { sparingOthers } from "./others.ts";
 import type { EffectError, Plugin } from "./plugin.ts";
 import { unwind } from "./unwind.ts";
 import { View, viewFor } from "./view.ts";
@@ -51,7 +52,8 @@ export const runAdopt = <C>(
   Effect.scoped(Effect.gen(function* () {
     const host = yield* openContainer(command, cookieOf(earlier));
     const found = yield* Effect.provideService(adoptedOps(plugin, command), Host, host);
-    const ops = found.filter((op) => op.op !== "plugin.invoke" || !asked.has(op.plugin));
+    const unasked = found.filter((op) => op.op !== "plugin.invoke" || !asked.has(op.plugin));
+    const ops = yield* sparingOthers(journal.id, host, unasked);
     journal.likeTheLog();
     const isGone = goneIn(journal.snapshot);
     const changesSomething = ops.some(({ op }) => op !== "plugin.invoke") || journal.snapshot.value === "failed";

@@ -4,6 +4,7 @@ import type { LogError, Stream } from "../effects/log/store.ts";
 import type { Snapshot } from "../machines/attachment.ts";
 import type { AttachmentEvent } from "../machines/event.ts";
 import { evolve } from "../machines/evolve.ts";
+import type { StreamId } from "../spec/key.ts";
 import { notice } from "./notice.ts";
 
 /** How a journal treats a log that cannot be written: ADD needs it, DEL only likes it. */
@@ -21,6 +22,11 @@ export class Journal {
   constructor(stream: Stream, snapshot: Snapshot) {
     this.#stream = stream;
     this.#snapshot = snapshot;
+  }
+
+  /** The name of the stream. */
+  get id(): StreamId {
+    return this.#stream.id;
   }
 
   /** The state after everything recorded and noted. */
