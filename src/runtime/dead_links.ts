@@ -1,13 +1,14 @@
 /**
  * The prelude of undoing much at once: host ends of veth pairs, and ifbs, go together, since the kernel waits 15 to 25 ms
- * for each that goes alone. What undoes them later finds them absent, which is what it wants.
+ * for each that goes alone. What undoes them later finds them absent, which is what it wants. Links stay that something
+ * else is to be given back over.
  */
 import * as Effect from "effect/Effect";
 import { Kernel } from "../effects/kernel/host.ts";
 import { EventStore } from "../effects/log/store.ts";
 import { Origin } from "../effects/origin.ts";
 import { notice } from "../engine/notice.ts";
-import { residue } from "../machines/entry.ts";
+import { type Entry, residue } from "../machines/entry.ts";
 import type { Recorded } from "../machines/event.ts";
 import { foldLegal } from "../machines/evolve.ts";
 import { type AttachmentKey, CHAIN_SLOT, type Slot, type StreamId } from "../spec/key.ts";
@@ -27,6 +28,16 @@ const AT_ONCE = 64;
 /** Most streams make no link, and folding a log costs more than to see that. */
 const makesLink = ({ event }: Recorded): boolean => event.type === "effect.intended" && event.op.op === "link.create";
 
+/** IPAM plugins that keep addresses on this host. Any other may have to speak over the link, as to a DHCP server. */
+const NEED_NO_LINK: ReadonlySet<string> = new Set(["host-local", "static"]);
+
+/** The links on the host that are to be deleted of a stack; none where a plugin may need them for what it gives back. */
+const linksIn = (stack: readonly Entry[]): readonly string[] => {
+  const undos = residue(stack).map(({ undo }) => undo);
+  if (undos.some((undo) => undo.op === "plugin.invoke" && !NEED_NO_LINK.has(undo.plugin))) return [];
+  return undos.flatMap((undo) => undo.op === "link.delete" && undo.on === "host" ? [undo.name] : []);
+};
+
 /**
  * Locks a stream until the scope ends, and answers the links on the host that it has made and would delete now; none when it
  * is another's at the moment, or has lived on since.
@@ -42,9 +53,7 @@ const linksOf = (id: StreamId, asOf: Doomed["asOf"]) =>
     const last = records.at(-1);
     const isLater = asOf !== null && (asOf.get(id.slot) ?? 0) !== (last?.seq ?? 0);
     if (illegal !== null || isLater || last?.boot !== boot) return [];
-    return residue(snapshot.context.stack).flatMap(({ undo }) =>
-      undo.op === "link.delete" && undo.on === "host" ? [undo.name] : []
-    );
+    return linksIn(snapshot.context.stack);
   });
 
 const linksOfAll = ({ key, asOf, slots }: Doomed) =>
