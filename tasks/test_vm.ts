@@ -16,6 +16,12 @@ import { Unavailable } from "./vm/tools.ts";
 /** What is tried there when nothing is named. */
 const TESTS = ["tests/vm/"];
 
+/** What tests there run as processes of their own: bundled as they are. */
+const SCRIPTS = ["tests/support/dying_door.ts"];
+
+/** Variables that tests may be told something by. */
+const HANDED_ON = ["CLEAT_VM_CRASHES"];
+
 /**
  * For everything there, in milliseconds; `$CLEAT_VM_LIMIT` has other seconds, for a busy machine. Emulated, a test file
  * takes 3 s, and then 1.5 s for each run of a plugin.
@@ -32,6 +38,7 @@ const commandOf = (args: readonly string[]): string => {
     DENO_DIR: "/.cleat-deno",
     ...(Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" }),
     CLEAT_TEST_KINDS: "required",
+    ...Object.fromEntries(HANDED_ON.map((name) => [name, Deno.env.get(name) ?? ""])),
   };
   const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${quoted(value)}`);
   const test = [Deno.execPath(), "test", "-A", "--no-check", "--no-lock", "--cached-only", "--parallel", ...args];
@@ -46,6 +53,7 @@ const testUnder = async (kernel: Kernel): Promise<Counts> => {
   try {
     await build(`${projectRoot}dist`);
     const bundles = await bundleTests(testFiles(paths.length > 0 ? paths : TESTS), exchange);
+    await bundleTests(SCRIPTS, exchange);
     const { output, status } = await runInMachine(kernel, commandOf([...flags, ...bundles]), {
       exchange,
       limit: LIMIT,

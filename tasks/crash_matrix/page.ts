@@ -107,11 +107,24 @@ there by names, comments and owners. What the log alone knows is lost with it: t
 and its sysctls had before \`tuning\`, which end with the container's namespace anyhow.
 `;
 
+const ELSEWHERE = `
+## Not in these tables
+
+- **dummy, vlan, ipvlan, vrf**: not every kernel has links of these kinds. \`CLEAT_VM_CRASHES=all deno task test:vm
+  tests/vm/crash_test.ts\` kills processes before and after each of their steps of ADD and DEL under Debian's kernel in a
+  virtual machine, and compares host and containers in the same way; \`deno task test:vm\` does it at some points.
+- **dhcp**: \`tests/live/dhcp_crash_test.ts\` kills the plugin at every point, bridge with it at some, and the daemon around
+  all that it sends, answers and writes down. The server counts no address as leased afterwards, with one exception: a
+  grant that died with the daemon before it was written down, or whose DEL found no daemon, lasts until it expires, or
+  until the same attachment has it again and gives it back.
+`;
+
 /** The page. */
 export const renderPage = (findings: Findings): string =>
   [
     INTRODUCTION,
     ...totals(findings),
+    ELSEWHERE,
     ...findings.share.steps.flatMap((all) => tablesOf(all, findings.share.deaths)),
     LOST,
   ].join("\n");

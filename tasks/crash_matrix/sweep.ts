@@ -1,6 +1,7 @@
 /** Death at every point: a process dies there, the host recovers, and nothing may be left. */
 import type { Verb } from "../../tests/support/dying_call.ts";
 import type { Job } from "../../tests/support/dying_door.ts";
+import { die, type Door } from "../../tests/support/dying_process.ts";
 import { leftBehind, World } from "../../tests/support/dying_world.ts";
 import { type Recording, spoil } from "./record.ts";
 import type { Scenario } from "./scenarios.ts";
@@ -20,9 +21,6 @@ export interface Tried {
   readonly left: readonly string[];
 }
 
-/** The script of a process that dies, and how to run it. */
-export type Door = readonly [program: string, ...args: string[]];
-
 /** A world in which a verb can begin: what must be there before has been done. */
 async function ready({ scenario, verb }: Trial): Promise<World> {
   const world = new World(scenario.prepare);
@@ -39,19 +37,6 @@ const jobOf = ({ scenario, verb, at }: Trial, world: World): Job => ({
   call: callOf(scenario, world, verb),
   at,
 });
-
-/** One process takes all jobs to their points and kills itself. */
-async function die([program, ...args]: Door, jobs: readonly Job[]): Promise<void> {
-  const child = new Deno.Command(program, { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
-  const output = child.output();
-  await new Blob([JSON.stringify(jobs)]).stream().pipeTo(child.stdin);
-  const { signal, stdout, stderr } = await output;
-  const decoder = new TextDecoder();
-  if (signal !== "SIGKILL") throw new Error(`Cannot die: the process ended by itself: ${decoder.decode(stderr)}`);
-  const ends: readonly string[] = JSON.parse(decoder.decode(stdout));
-  const late = ends.findIndex((end) => end !== "arrived");
-  if (late >= 0) throw new Error(`Cannot die in ${jobs[late]?.call.verb} at point ${jobs[late]?.at}: ${ends[late]}`);
-}
 
 /** Recovers, looks, attaches and detaches once more, and looks again. */
 async function recover({ scenario, way }: Trial, world: World, { before, after }: Recording) {

@@ -3,12 +3,13 @@
  * JSON document. Arguments: the script of the dying process, its number, the number of workers, and "sample" for every
  * n-th trial only.
  */
+import { type Door, doorOf } from "../../tests/support/dying_process.ts";
 import { record, type Recording, VERBS } from "./record.ts";
 import { addOnFullDisk, delOnFullDisk } from "./disk_full.ts";
 import { type Known, loseLog } from "./lost.ts";
 import type { Death, FullDisk, LostLog, Share, Steps } from "./report.ts";
 import { type Scenario, scenarios } from "./scenarios.ts";
-import { type Door, type Trial, tryAll } from "./sweep.ts";
+import { type Trial, tryAll } from "./sweep.ts";
 import { ways } from "./ways.ts";
 
 /** Attachments that one process dies for. */
@@ -97,7 +98,7 @@ const recordings = new Map<Scenario, Recording>();
 for (const scenario of scenarios) recordings.set(scenario, await record(scenario));
 const all = [...recordings];
 const [mine, of] = extent === "sample" ? [0, SAMPLE] : [Number(number), Number(workers)];
-const door: Door = [Deno.execPath(), "run", "-A", "--no-config", "--cached-only", script];
+const door = doorOf(script);
 const share: Share = {
   steps: all.map(([scenario, recording]) => stepsOf(scenario, recording)),
   deaths: await deaths(

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
 import { systemLayer } from "../../src/cli/layers.ts";
+import { Dhcp } from "../../src/effects/dhcp/dhcp.ts";
 import { Executables } from "../../src/effects/exec.ts";
 import { systemExecutables } from "../../src/effects/exec_system.ts";
 import { Files } from "../../src/effects/files.ts";
@@ -63,6 +64,7 @@ const services = (real: Context.Context<All>, watch: Watch): Context.Context<All
   const store = Context.get(real, EventStore);
   const kernel = Context.get(real, Kernel);
   const leases = Context.get(real, Leases);
+  const dhcp = Context.get(real, Dhcp);
   const files = Context.get(real, Files);
   const executables = Context.get(real, Executables);
   return real.pipe(
@@ -82,6 +84,16 @@ const services = (real: Context.Context<All>, watch: Watch): Context.Context<All
     Context.add(Leases, {
       ...leases,
       apply: (op) => taken({ kind: "lease", words: describeOp(op) }, leases.apply(op)),
+    }),
+    Context.add(Dhcp, {
+      ...dhcp,
+      allocate: (socket, args) =>
+        taken({ kind: "lease", words: `get a lease from the DHCP daemon at ${socket}` }, dhcp.allocate(socket, args)),
+      release: (socket, key, args) =>
+        taken(
+          { kind: "lease", words: `give a lease back to the DHCP daemon at ${socket}` },
+          dhcp.release(socket, key, args),
+        ),
     }),
     Context.add(Files, {
       ...files,

@@ -32,8 +32,8 @@ export type Traces = readonly string[];
 /** Addresses that the kernel makes up; those the tests give begin with 02:00:00:00. */
 const RANDOM_MAC = /\b(?!02:00:00:00|00:00:00|ff:ff:ff|33:33:|01:00:5e)[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b/g;
 
-/** Groups a link joins for its link-local address, which follows it late. */
-const MOMENTARY = /\b33:33:ff:/;
+/** Groups a link joins for its link-local address, which follows it late, and what bridges learn from packets. */
+const MOMENTARY = /\b33:33:ff:|forwarding: \S+ dev \S+( vlan \d+)? master \S+$/;
 
 /** A line without what the kernel numbers, and names that hold a folder of ours. */
 const lasting = (line: string): string =>
@@ -42,6 +42,56 @@ const lasting = (line: string): string =>
     "",
   )
     .replace(/@if\d+/g, "").replace(/ link-netns(id)? \S+/g, "").replace(/\/pools\/[0-9a-f]{16}\//, "/pools/<pool>/");
+
+/** A namespace as lines, each with its name and its question. */
+export const tracesOf = (where: string, ns: Netns): Traces =>
+  Object.entries(snapshot(ns)).flatMap(([what, lines]) => lines.map((line) => `${where} ${what}: ${line}`))
+    .filter((line) => !MOMENTARY.test(line)).map(lasting).sort();
+
+/** Runs something to its end in this process, on these layers. */
+async function endOf(
+  ending: Effect.Effect<CniResult | null, unknown, Services>,
+  layer: Layer.Layer<Services>,
+): Promise<Ended> {
+  const said: string[] = [];
+  const program = ending.pipe(
+    Effect.provide(layer),
+    Effect.provideService(Notices, (sentence) => void said.push(sentence)),
+  );
+  const exit = await Effect.runPromiseExit(program);
+  if (Exit.isSuccess(exit)) return { error: null, result: exit.value, said };
+  const error = Cause.squash(exit.cause);
+  return { error: error instanceof Error ? error.message : String(error), result: null, said };
+}
+
+/** Runs a verb to its end on the host where this thread is. */
+export const endOfCall = (call: Call, layer: Layer.Layer<Services>): Promise<Ended> => endOf(carryOut(call), layer);
+
+/** Recovers the host where this thread is; what could not be undone is the error. */
+export function endOfRecovery(cacheDir: string, layer: Layer.Layer<Services>): Promise<Ended> {
+  const recovered = Effect.flatMap(recover({ cacheDir }), (found) => {
+    const owed = found.find(({ failure }) => failure !== null)?.failure ?? null;
+    return owed === null ? Effect.succeed(null) : Effect.fail(new CommandFailed({ failure: owed }));
+  });
+  return endOf(recovered, layer);
+}
+
+/** The streams below a state folder that are not over. */
+export async function openStreams(state: string): Promise<readonly string[]> {
+  const program = Effect.gen(function* () {
+    const store = yield* EventStore;
+    const open: string[] = [];
+    for (const id of yield* store.list({})) {
+      const { records } = yield* store.read(id);
+      const { value, context } = foldLegal(records, id).snapshot;
+      const isOver = value === "detached" || value === "absent" ||
+        (value === "failed" && residue(context.stack).length === 0);
+      if (!isOver) open.push(`stream ${streamName(id)}: ${value}`);
+    }
+    return open;
+  });
+  return await Effect.runPromise(Effect.provide(program, systemLayer(state, recipes)));
+}
 
 /** The world. Everything in it ends with it. */
 export class World {
@@ -66,56 +116,21 @@ export class World {
 
   /** Runs a verb to its end in this process, on the layers of the doors or on `layer`. */
   run(call: Call, layer: Layer.Layer<Services> = systemLayer(this.state, recipes)): Promise<Ended> {
-    return this.#end(carryOut(call), layer);
+    return this.host.stay(() => endOfCall(call, layer));
   }
 
   /** Recovers this host; what could not be undone is the error. */
   recover(): Promise<Ended> {
-    const recovered = Effect.flatMap(recover({ cacheDir: `${this.folder}/cache` }), (found) => {
-      const owed = found.find(({ failure }) => failure !== null)?.failure ?? null;
-      return owed === null ? Effect.succeed(null) : Effect.fail(new CommandFailed({ failure: owed }));
-    });
-    return this.#end(recovered, systemLayer(this.state, recipes));
-  }
-
-  async #end(ending: Effect.Effect<CniResult | null, unknown, Services>, layer: Layer.Layer<Services>): Promise<Ended> {
-    const said: string[] = [];
-    const program = ending.pipe(
-      Effect.provide(layer),
-      Effect.provideService(Notices, (sentence) => void said.push(sentence)),
-    );
-    const exit = await this.host.stay(() => Effect.runPromiseExit(program));
-    if (Exit.isSuccess(exit)) return { error: null, result: exit.value, said };
-    const error = Cause.squash(exit.cause);
-    return { error: error instanceof Error ? error.message : String(error), result: null, said };
+    return this.host.stay(() => endOfRecovery(`${this.folder}/cache`, systemLayer(this.state, recipes)));
   }
 
   /** Both namespaces, or the host alone; every file but the log, and the streams that are not over. */
   async traces(which: "all" | "host" = "all"): Promise<Traces> {
     const spaces = [["host", this.host] as const, ...which === "host" ? [] : [["container", this.container] as const]];
-    const lines = spaces.flatMap(([where, ns]) =>
-      Object.entries(snapshot(ns)).flatMap(([what, lines]) => lines.map((line) => `${where} ${what}: ${line}`))
-    );
+    const lines = spaces.flatMap(([where, ns]) => tracesOf(where, ns));
     // The file of a network's lock is empty and stays: it is no trace of an attachment.
     const files = Object.keys(tree(this.folder)).filter((path) => !/^state\/(streams|full|locks)\//.test(path));
-    const all = [...lines, ...files.map((path) => `file ${path}`), ...await this.#openStreams()];
-    return all.filter((line) => !MOMENTARY.test(line)).map(lasting).sort();
-  }
-
-  async #openStreams(): Promise<readonly string[]> {
-    const program = Effect.gen(function* () {
-      const store = yield* EventStore;
-      const open: string[] = [];
-      for (const id of yield* store.list({})) {
-        const { records } = yield* store.read(id);
-        const { value, context } = foldLegal(records, id).snapshot;
-        const isOver = value === "detached" || value === "absent" ||
-          (value === "failed" && residue(context.stack).length === 0);
-        if (!isOver) open.push(`stream ${streamName(id)}: ${value}`);
-      }
-      return open;
-    });
-    return await Effect.runPromise(Effect.provide(program, systemLayer(this.state, recipes)));
+    return [...lines, ...files.map((path) => lasting(`file ${path}`)), ...await openStreams(this.state)].sort();
   }
 
   [Symbol.dispose](): void {
