@@ -99,12 +99,12 @@ const run = ({ socket, state, at }: DaemonJob, listens: () => void, arrive: () =
       return Effect.never;
     });
   const daemon = Effect.gen(function* () {
-    const listener = listenOn(socket);
-    const keeper = new Keeper(yield* Scope.Scope, MANNER);
+    const { fd } = listenOn(socket);
+    const keeper = new Keeper(yield* Scope.Scope, MANNER, socket);
     yield* keeper.resume;
     listens();
     return yield* acceptAll(
-      listener,
+      fd,
       (connection) => Effect.ignore(serve(keeper, answering(connection, watch))),
     );
   });
