@@ -30,7 +30,10 @@ export class DhcpLab extends Lab {
 
   constructor(...bin: readonly string[]) {
     super(...bin);
-    this.host.must(`ip link add br0 type bridge; ip address add 192.168.1.1/24 dev br0; ip link set br0 up`);
+    // Without an address of its own a bridge takes the lowest of its ports, and releases go to where the server was.
+    this.host.must(
+      `ip link add br0 address 02:00:00:00:00:fe type bridge; ip address add 192.168.1.1/24 dev br0; ip link set br0 up`,
+    );
   }
 
   /** A namespace with links on the bridge. */
