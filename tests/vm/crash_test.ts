@@ -12,7 +12,7 @@ import type { Netns } from "../support/netns.ts";
 const isWhole = Deno.env.get("CLEAT_VM_CRASHES") === "all";
 
 /** Of a sample every so manieth death: odd, so that points before and after steps come up. */
-const SAMPLE = 37;
+const SAMPLE = 61;
 
 /** The link of the host that those with a master are made on. */
 const MASTER = `
