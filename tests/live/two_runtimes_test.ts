@@ -83,10 +83,13 @@ class SlowLab extends Lab {
 
   /** Resolves when a GC is waiting: a verb of an attachment that nobody knows would have to wait behind it. */
   async gcWaits(): Promise<void> {
-    const key = { network: "slownet", containerId: "nobody", ifName: "eth0" };
-    const turn = Effect.scoped(Effect.flatMap(NetworkLock, (lock) => lock.attachment(key, 0)));
-    const isFree = Effect.match(turn, { onSuccess: () => true, onFailure: ({ reason }) => reason !== "busy" });
-    while (await Effect.runPromise(Effect.provide(isFree, fileNetworkLock(this.state))));
+    for (let attempt = 0;; attempt++) {
+      // A new name each time: a process that is just being forked holds the last one's lock until its exec.
+      const key = { network: "slownet", containerId: `nobody-${attempt}`, ifName: "eth0" };
+      const turn = Effect.scoped(Effect.flatMap(NetworkLock, (lock) => lock.attachment(key, 0)));
+      const isFree = Effect.match(turn, { onSuccess: () => true, onFailure: ({ reason }) => reason !== "busy" });
+      if (!(await Effect.runPromise(Effect.provide(isFree, fileNetworkLock(this.state))))) return;
+    }
   }
 
   /** The calls of the plugin for c1, and for no container. */

@@ -5,24 +5,25 @@ import { recipes } from "../../plugins/recipes.ts";
 import { configJsonSchema } from "../../spec/config_json_schema.ts";
 import { type Answer, ExitCode, type Subcommand, UsageError } from "./command.ts";
 
+const names = Object.keys(PLUGIN_VERSIONS).sort().join(", ");
+
 /** `cleat schema`. */
 export const schemaCommand: Subcommand = {
   name: "schema",
   arguments: "<plugin>",
   summary: "print JSON Schema of a plugin's configuration",
   description: "Prints JSON Schema (draft 2020-12) of the plugin's keys and of those that all plugins have.\n" +
-    `Plugins: ${Object.keys(PLUGIN_VERSIONS).join(", ")}.`,
+    `Plugins: ${names}.`,
   options: [],
   run: ({ positionals: [type = ""] }) =>
     Effect.gen(function* () {
       const recipe = recipes.get(type);
       if (recipe === undefined) {
-        const known = Object.keys(PLUGIN_VERSIONS).join(", ");
         return yield* Effect.fail(
           new UsageError(
             type === ""
-              ? `Cannot go on without the name of a plugin: ${known}`
-              : `Cannot show the schema of "${type}": the plugins are ${known}`,
+              ? `Cannot go on without the name of a plugin: ${names}`
+              : `Cannot show the schema of "${type}": the plugins are ${names}`,
           ),
         );
       }
